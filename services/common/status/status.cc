@@ -47,8 +47,8 @@ absl::Status Error(absl::StatusCode code, machine::v1::ErrorReason reason,
 
 absl::Status InvalidField(absl::string_view field, absl::string_view message,
                           machine::v1::ErrorReason reason) {
-  absl::Status status = Error(absl::StatusCode::kInvalidArgument, reason, message,
-                              {{"field", std::string(field)}});
+  absl::Status status =
+      Error(absl::StatusCode::kInvalidArgument, reason, message, {{"field", std::string(field)}});
   google::rpc::BadRequest bad_request;
   auto* violation = bad_request.add_field_violations();
   violation->set_field(std::string(field));

@@ -22,11 +22,11 @@
 #include "machine/v1/error_reason.pb.h"
 
 /// Returns from the enclosing function when `expr`, an absl::Status, is not OK.
-#define DM_RETURN_IF_ERROR(expr)                                  \
-  do {                                                            \
-    if (absl::Status dm_status = (expr); !dm_status.ok()) {       \
+#define DM_RETURN_IF_ERROR(expr)                                    \
+  do {                                                              \
+    if (absl::Status dm_status = (expr); !dm_status.ok()) {         \
       return dm_status; /* NOLINT(performance-no-automatic-move) */ \
-    }                                                             \
+    }                                                               \
   } while (false)
 
 #define DM_STATUS_CONCAT_INNER(a, b) a##b
@@ -35,8 +35,8 @@
 /// Declares or assigns `lhs` from `expr`, an absl::StatusOr, or returns its status.
 #define DM_ASSIGN_OR_RETURN(lhs, expr) \
   DM_ASSIGN_OR_RETURN_IMPL(DM_STATUS_CONCAT(dm_statusor_, __LINE__), lhs, expr)
-#define DM_ASSIGN_OR_RETURN_IMPL(statusor, lhs, expr) \
-  auto statusor = (expr);                             \
+#define DM_ASSIGN_OR_RETURN_IMPL(statusor, lhs, expr)      \
+  auto statusor = (expr);                                  \
   if (!statusor.ok()) return std::move(statusor).status(); \
   lhs = *std::move(statusor)
 

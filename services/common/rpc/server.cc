@@ -1,0 +1,168 @@
+#include "services/common/rpc/server.h"
+
+#include <grpcpp/ext/channelz_service_plugin.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/auth_metadata_processor.h>
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <mutex>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "services/common/rpc/channel.h"
+#include "services/common/status/status.h"
+
+namespace machine::common {
+namespace {
+
+constexpr size_t kMaxSocketPath = sizeof(sockaddr_un{}.sun_path) - 1;
+constexpr int kMaxReceiveBytes = 4 << 20;
+
+// Refuses calls without the cookie before any handler sees them.
+class CookieCheck final : public grpc::AuthMetadataProcessor {
+ public:
+  explicit CookieCheck(std::string cookie) : cookie_(std::move(cookie)) {}
+
+  bool IsBlocking() const override { return false; }
+
+  grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext*, OutputMetadata* consumed,
+                       OutputMetadata*) override {
+    const auto it = metadata.find(kCookieKey);
+    const bool right = it != metadata.end() && it->second.size() == cookie_.size() &&
+                       CRYPTO_memcmp(it->second.data(), cookie_.data(), cookie_.size()) == 0;
+    if (!right) return {grpc::StatusCode::UNAUTHENTICATED, "the cookie is missing or wrong"};
+    consumed->insert({kCookieKey, cookie_});
+    return grpc::Status::OK;
+  }
+
+ private:
+  const std::string cookie_;
+};
+
+// Counts each call by method and status, with its duration.
+class MetricsInterceptor final : public grpc::experimental::Interceptor {
+ public:
+  MetricsInterceptor(RpcMetrics& metrics, const char* method)
+      : metrics_(metrics), method_(method), start_(std::chrono::steady_clock::now()) {}
+
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(
+            grpc::experimental::InterceptionHookPoints::PRE_SEND_STATUS)) {
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start_;
+      metrics_.Observe(method_, static_cast<int>(methods->GetSendStatus().error_code()),
+                       seconds.count());
+    }
+    methods->Proceed();
+  }
+
+ private:
+  RpcMetrics& metrics_;
+  const char* const method_;
+  const std::chrono::steady_clock::time_point start_;
+};
+
+class MetricsInterceptorFactory final
+    : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  explicit MetricsInterceptorFactory(RpcMetrics& metrics) : metrics_(metrics) {}
+
+  grpc::experimental::Interceptor* CreateServerInterceptor(
+      grpc::experimental::ServerRpcInfo* info) override {
+    return new MetricsInterceptor(metrics_, info->method());  // gRPC owns it.
+  }
+
+ private:
+  RpcMetrics& metrics_;
+};
+
+// Plugins are process-wide in gRPC and must be set before the first server is built.
+void InitPluginsOnce() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::channelz::experimental::InitChannelzService();
+  });
+}
+
+// A socket that nobody answers on is left over from a process that was killed.
+absl::Status PrepareSocketPath(absl::string_view path) {
+  if (path.size() > kMaxSocketPath) {
+    return InvalidField("address", absl::StrCat("the socket path ", path, " has ", path.size(),
+                                                " bytes; ", kMaxSocketPath, " are possible"));
+  }
+  struct stat info {};
+  if (lstat(std::string(path).c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) {
+    unlink(std::string(path).c_str());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& options) {
+  InitPluginsOnce();
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  builder.SetMaxSendMessageSize(64 << 20);
+  // Clients that poll and clients that were killed must not pile up half-open connections.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+  absl::string_view path = options.address;
+  if (absl::ConsumePrefix(&path, "unix:")) {
+    DM_RETURN_IF_ERROR(PrepareSocketPath(path));
+    credentials = grpc::experimental::LocalServerCredentials(UDS);
+    if (!options.cookie.empty()) {
+      credentials->SetAuthMetadataProcessor(std::make_shared<CookieCheck>(options.cookie));
+    }
+  } else if (options.insecure_loopback && (absl::StartsWith(options.address, "127.") ||
+                                           absl::StartsWith(options.address, "[::1]:"))) {
+    credentials = grpc::InsecureServerCredentials();
+  } else {
+    return InvalidField("address", absl::StrCat("cannot listen on ", options.address,
+                                                ": only unix:PATH is supported without TLS"));
+  }
+  int port = 0;
+  builder.AddListeningPort(options.address, credentials, &port);
+  for (grpc::Service* service : options.services) builder.RegisterService(service);
+  if (options.metrics != nullptr) {
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+    creators.push_back(std::make_unique<MetricsInterceptorFactory>(options.metrics->rpc()));
+    builder.experimental().SetInterceptorCreators(std::move(creators));
+  }
+
+  auto server = std::unique_ptr<RpcServer>(new RpcServer);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address));
+  }
+  server->address_ = options.address;
+  if (absl::EndsWith(server->address_, ":0")) {
+    server->address_ = absl::StrCat(absl::StripSuffix(server->address_, ":0"), ":", port);
+  }
+  server->server_->GetHealthCheckService()->SetServingStatus(true);
+  return server;
+}
+
+RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
+
+void RpcServer::Shutdown(absl::Duration grace) {
+  if (stopped_) return;
+  stopped_ = true;
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  // Open reactors do not end by themselves: the deadline cancels them.
+  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(grace));
+  server_->Wait();
+}
+
+}  // namespace machine::common
