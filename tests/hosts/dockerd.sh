@@ -3,6 +3,7 @@
 # needs nor disturbs an engine of this machine.
 #
 #   dockerd.sh start   starts it unless it runs; prints its address (unix://…)
+#   dockerd.sh status  tells whether it runs (exit status)
 #   dockerd.sh env     prints `export DOCKER_HOST=…` for a shell
 #   dockerd.sh stop    stops it and what it started; images stay for the next start
 #   dockerd.sh purge   stop, and removes all its data
@@ -187,6 +188,13 @@ stop() {
 case ${1:-} in
   start) start ;;
   stop) stop ;;
+  status)
+    if ! alive "$run/engine.pid" dockerd || ! answers; then
+      echo stopped
+      exit 1
+    fi
+    echo running
+    ;;
   env) printf 'export DOCKER_HOST=unix://%s\n' "$socket" ;;
   purge)
     stop
@@ -194,5 +202,5 @@ case ${1:-} in
       while read -r mount; do umount -l "$mount"; done
     rm -rf "${bed:?}/data" "$bed/containerd" "$run"
     ;;
-  *) die "usage: dockerd.sh start|stop|env|purge" ;;
+  *) die "usage: dockerd.sh start|stop|status|env|purge" ;;
 esac
