@@ -72,14 +72,16 @@ class EventStream final : public grpc::ServerWriteReactor<Event> {
   /// Queues an event, waiting while the queue is full. For producers on threads of their own.
   /// False when the stream has ended.
   bool PushWhenRoom(Event event) {
-    auto shared = std::make_shared<const Event>(std::move(event));
+    return PushWhenRoom(std::make_shared<const Event>(std::move(event)));
+  }
+  bool PushWhenRoom(std::shared_ptr<const Event> event) {
     absl::MutexLock lock(&mu_);
     const auto room = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
       return end_.has_value() || queue_.size() < kMaxQueuedEvents;
     };
     mu_.Await(absl::Condition(&room));
     if (end_.has_value()) return false;
-    queue_.push_back(std::move(shared));
+    queue_.push_back(std::move(event));
     PumpLocked();
     return true;
   }
