@@ -53,6 +53,7 @@ def cases(result):
 def main(paths):
     passed, skipped, failures = 0, 0, []
     for path in paths:
+        before = len(failures)
         try:
             events = list(read_events(path))
         except (OSError, ValueError) as error:
@@ -78,9 +79,12 @@ def main(paths):
                 label = identity["targetCompleted"]["label"]
                 if label not in tested:
                     failures.append(f"{label}: does not build")
-            if "pattern" in identity and "aborted" in event:
-                failures.append(f"{' '.join(identity['pattern']['pattern'])}: "
-                                f"{event['aborted'].get('description', 'aborted')}")
+        # What went wrong before any target was reached, or an ending without a word.
+        finished = [e["finished"]["exitCode"] for e in events if "finished" in e]
+        if not finished:
+            failures.append(f"{path}: bazel did not come to an end")
+        elif finished[0]["name"] not in ("SUCCESS", "NO_TESTS_FOUND") and len(failures) == before:
+            failures.append(f"bazel: {finished[0]['name']}")
     for failure in failures:
         print(f"FAILED {failure}")
     print(f"{passed} passed, {len(failures)} failed" + (f", {skipped} skipped" if skipped else ""))
