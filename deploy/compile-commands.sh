@@ -10,7 +10,7 @@ cd "$here/.."
 
 actions=$(mktemp)
 trap 'rm -f "$actions"' EXIT
-"$here/build.sh" aquery --noshow_progress --output=jsonproto \
+"$here/build.sh" aquery --noshow_progress --keep_going --output=jsonproto \
   "mnemonic(\"CppCompile\", ${1:-//...})" >"$actions"
 python3 - "$actions" <<'PYTHON'
 import json, os, sys

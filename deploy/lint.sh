@@ -53,7 +53,8 @@ fi
 if [ -n "$tidy" ] && [ ${#units[@]} != 0 ]; then
   "$here/compile-commands.sh"
   printf '%s\0' "${units[@]}" |
-    xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p . 2>/dev/null || status=1
+    xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p . \
+      2> >(grep -v 'warnings\? generated' >&2) || status=1
 fi
 echo "lint.sh: ${#cxx[@]} C++ files, ${#scripts[@]} scripts: $([ $status = 0 ] && echo clean || echo "see above")"
 exit $status
