@@ -28,7 +28,7 @@ die() {
 alive() {
   local pid
   pid=$(cat "$1" 2>/dev/null) || return 1
-  [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$2" ]
+  [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$2" ] && ! gone "$pid"
 }
 
 answers() {
@@ -167,7 +167,7 @@ end_shims() {
   for cmdline in /proc/[0-9]*/cmdline; do
     pid=${cmdline#/proc/}
     pid=${pid%/cmdline}
-    if tr '\0' ' ' <"$cmdline" 2>/dev/null | grep -q "^[^ ]*containerd-shim.* $run/containerd.sock "; then
+    if { tr '\0' ' ' <"$cmdline"; } 2>/dev/null | grep -q "^[^ ]*containerd-shim.* $run/containerd.sock "; then
       xargs -r kill -KILL <"/proc/$pid/task/$pid/children" 2>/dev/null || true
       kill -KILL "$pid" 2>/dev/null || true
       await 5 gone "$pid" || true
@@ -175,14 +175,28 @@ end_shims() {
   done
 }
 
+# Prints the bridges that this engine made for its networks; dockerd leaves them behind.
+bridges() {
+  echo "$bridge"
+  answers || return 0
+  docker --host "unix://$socket" network ls -q --filter driver=bridge |
+    xargs -r docker --host "unix://$socket" network inspect \
+      -f '{{with index .Options "com.docker.network.bridge.name"}}{{.}}{{else}}br-{{slice .Id 0 12}}{{end}}'
+}
+
 stop() {
+  local found link
   mkdir -p "$run"
   exec 9>"$bed/lock"
   flock 9
+  found=$(bridges)
   stop_daemons
-  awk -v run="$run/" 'index($2, run) == 1 { print $2 }' /proc/mounts | sort -r |
+  # Deepest first. A dockerd that was killed has not unmounted anything.
+  awk -v bed="$bed/" 'index($2, bed) == 1 { print $2 }' /proc/mounts | sort -r |
     while read -r mount; do umount -l "$mount"; done
-  [ ! -d "/sys/class/net/$bridge" ] || ip link delete "$bridge"
+  for link in $found; do
+    [ ! -d "/sys/class/net/$link" ] || ip link delete "$link"
+  done
 }
 
 case ${1:-} in
@@ -198,8 +212,6 @@ case ${1:-} in
   env) printf 'export DOCKER_HOST=unix://%s\n' "$socket" ;;
   purge)
     stop
-    awk -v bed="$bed/" 'index($2, bed) == 1 { print $2 }' /proc/mounts | sort -r |
-      while read -r mount; do umount -l "$mount"; done
     rm -rf "${bed:?}/data" "$bed/containerd" "$run"
     ;;
   *) die "usage: dockerd.sh start|stop|status|env|purge" ;;

@@ -20,8 +20,9 @@ set -euo pipefail
 
 bed=${MACHINE_BED:-${XDG_CACHE_HOME:-$HOME/.cache}/machine-bed}
 prefix=${MACHINE_BED_PREFIX:-10.213}
+bridge=${MACHINE_BED_BRIDGE:-mbed0}
 export DOCKER_HOST=${DOCKER_HOST:-unix://$bed/run/docker.sock}
-readonly bed prefix network=machine-bed label=org.machine.testhost
+readonly bed prefix bridge network=machine-bed label=org.machine.testhost
 
 die() {
   printf 'host.sh: %s\n' "$*" >&2
@@ -48,7 +49,7 @@ ensure_network() {
   docker network inspect "$network" >/dev/null 2>&1 && return
   # --internal is not wanted: a bare host installs its packages from a mirror.
   docker network create --subnet "$prefix.1.0/24" --gateway "$prefix.1.1" \
-    --opt com.docker.network.bridge.name=mbed1 \
+    --opt com.docker.network.bridge.name="${bridge}h" \
     --opt com.docker.network.driver.mtu="$(default_mtu)" "$network" >/dev/null
 }
 
