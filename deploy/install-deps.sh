@@ -77,9 +77,10 @@ if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
   $as_root chmod 755 "$policy"
 fi
-$as_root apt-get -q update
+$as_root apt-get -qq update
 # shellcheck disable=SC2086  # a list of packages
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $missing
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qqy -o Dpkg::Use-Pty=0 \
+  install --no-install-recommends $missing >/dev/null
 if [ -n "$new_sshd" ] && [ -d /run/systemd/system ]; then
   $as_root systemctl disable ssh.service >/dev/null 2>&1 || true
   echo "install-deps.sh: the ssh server is installed for the tests and left off"

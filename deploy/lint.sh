@@ -49,7 +49,7 @@ if [ ${#cxx[@]} != 0 ]; then
     clang-format --dry-run -Werror "${cxx[@]}" || status=1
   fi
 fi
-[ ${#scripts[@]} = 0 ] || shellcheck "${scripts[@]}" || status=1
+[ ${#scripts[@]} = 0 ] || shellcheck -x "${scripts[@]}" || status=1
 if [ -n "$tidy" ] && [ ${#units[@]} != 0 ]; then
   "$here/compile-commands.sh"
   printf '%s\0' "${units[@]}" |

@@ -11,13 +11,9 @@
 # Work folder: ${MACHINE_BED:-~/.cache/machine-bed}. Needs root and Debian's docker.io.
 set -euo pipefail
 
-bed=${MACHINE_BED:-${XDG_CACHE_HOME:-$HOME/.cache}/machine-bed}
-run=$bed/run
-socket=$run/docker.sock
-bridge=${MACHINE_BED_BRIDGE:-mbed0}
-# Machines get 10.213.1.x (host.sh), containers elsewhere 10.213.0.x.
-prefix=${MACHINE_BED_PREFIX:-10.213}
-readonly bed run socket bridge prefix
+# shellcheck source-path=SCRIPTDIR source=bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/bed.sh"
+readonly run=$bed/run
 
 die() {
   printf 'dockerd.sh: %s\n' "$*" >&2
@@ -75,13 +71,6 @@ make_bridge() {
   [ -d "/sys/class/net/$bridge" ] || ip link add "$bridge" type bridge
   ip address replace "$prefix.0.1/24" dev "$bridge"
   ip link set "$bridge" up
-}
-
-# Packets larger than the way out lets through would be lost where nobody answers with ICMP.
-default_mtu() {
-  local device
-  device=$(ip -4 route show default | awk '{ print $5; exit }')
-  awk '{ print ($1 > 1500) ? 1500 : $1 }' "/sys/class/net/${device:-lo}/mtu"
 }
 
 start_containerd() {

@@ -18,11 +18,10 @@
 #   DOCKER_HOST   engine for the hosts (default: the one of dockerd.sh)
 set -euo pipefail
 
-bed=${MACHINE_BED:-${XDG_CACHE_HOME:-$HOME/.cache}/machine-bed}
-prefix=${MACHINE_BED_PREFIX:-10.213}
-bridge=${MACHINE_BED_BRIDGE:-mbed0}
-export DOCKER_HOST=${DOCKER_HOST:-unix://$bed/run/docker.sock}
-readonly bed prefix bridge network=machine-bed label=org.machine.testhost
+# shellcheck source-path=SCRIPTDIR source=bed.sh
+. "$(dirname "${BASH_SOURCE[0]}")/bed.sh"
+export DOCKER_HOST=${DOCKER_HOST:-unix://$socket}
+readonly network=machine-bed label=org.machine.testhost
 
 die() {
   printf 'host.sh: %s\n' "$*" >&2
@@ -53,12 +52,6 @@ ensure_network() {
     --opt com.docker.network.driver.mtu="$(default_mtu)" "$network" >/dev/null
 }
 
-default_mtu() {
-  local device
-  device=$(ip -4 route show default | awk '{ print $5; exit }')
-  awk '{ print ($1 > 1500) ? 1500 : $1 }' "/sys/class/net/${device:-lo}/mtu"
-}
-
 # Every address that a container has or, while it is stopped, will have again.
 addresses_in_use() {
   docker ps -aq | xargs -r docker inspect -f \
@@ -66,15 +59,17 @@ addresses_in_use() {
 }
 
 free_address() {
-  local used last
+  local used last subnet
   used=" $(addresses_in_use | tr '\n' ' ') "
+  # The network may be older than today's prefix.
+  subnet=$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "$network")
   for last in $(seq 10 250); do
     case $used in
-      *" $prefix.1.$last "*) ;;
-      *) echo "$prefix.1.$last"; return ;;
+      *" ${subnet%.*}.$last "*) ;;
+      *) echo "${subnet%.*}.$last"; return ;;
     esac
   done
-  die "no free address in $prefix.1.0/24"
+  die "no free address in $subnet"
 }
 
 address() {
@@ -141,9 +136,11 @@ up() {
   mapfile -t flags < <(capabilities)
   [ -z "${HOST_MEMORY:-}" ] || flags+=(--memory "$HOST_MEMORY")
   mkdir -p "$bed"
-  # One at a time until the address is taken.
+  # One at a time until the key is made and the address taken.
   exec 9>"$bed/hosts.lock"
   flock 9
+  local key
+  key=$(public_key)
   ensure_network
   ip=$(free_address)
   docker run --detach --name "$name" --hostname "$name" --label "$label=1" \
@@ -154,7 +151,7 @@ up() {
     --stop-signal SIGRTMIN+3 \
     --network "$network" --ip "$ip" "$@" "$image" >/dev/null 9>&-
   flock -u 9
-  public_key | add_users "$name"
+  add_users "$name" <<<"$key"
   await_ssh "$name"
 }
 
