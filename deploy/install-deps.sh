@@ -3,6 +3,8 @@
 #
 #   install-deps.sh [--build] [--test] [--run] [--lint]     default: --build --test --run
 set -euo pipefail
+# dpkg refuses to work without them, and a shell of `su` has none in its PATH.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # A C++20 compiler, Bazel with its rules, and the libraries of deploy/bazel/system_libraries.bzl.
 readonly BUILD_PACKAGES="

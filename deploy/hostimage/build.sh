@@ -3,6 +3,8 @@
 # See --help and README.md beside this file.
 set -euo pipefail
 
+# A shell of `su` has no sbin in its PATH.
+PATH=$PATH:/usr/sbin:/sbin
 readonly SUITE=bookworm
 readonly PACKAGES=systemd,systemd-sysv,dbus,openssh-server,sudo,curl,ca-certificates,iproute2,procps
 readonly MORE_PACKAGES=iptables,kmod,openssl,netcat-openbsd

@@ -1,6 +1,9 @@
 # What dockerd.sh and host.sh agree on; sourced by both.
 # shellcheck shell=bash disable=SC2034
 
+# ip, iptables and dockerd are not in the PATH of every test and user.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 bed=${MACHINE_BED:-${XDG_CACHE_HOME:-$HOME/.cache}/machine-bed}
 socket=$bed/run/docker.sock
 # Each work folder has its own bridge and addresses, so that two of them can be in use at once.
