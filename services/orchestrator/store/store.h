@@ -58,6 +58,7 @@ class StoreReader {
   virtual absl::StatusOr<std::optional<OperationRecord>> FindOperation(absl::string_view name) = 0;
   /// Newest first; at most `limit`, starting after the operation `after` (empty: from the newest).
   /// `machine_name` and `open_only` narrow the list; an empty name means all.
+  /// Errors: NOT_FOUND OPERATION_NOT_FOUND when `after` is no longer there.
   virtual absl::StatusOr<std::vector<OperationRecord>> ListOperations(
       absl::string_view machine_name, bool open_only, absl::string_view after, int limit) = 0;
   /// Events of an operation with a sequence greater than `after_sequence`, in order.
@@ -79,10 +80,12 @@ class StoreReader {
 /// nothing of it is kept, and other transactions of the same group are not touched.
 class StoreTransaction : public StoreReader {
  public:
+  /// Sets etag, update_time and, where it is not set, create_time in the row.
   /// Errors: ALREADY_EXISTS MACHINE_EXISTS, with the machine's open operation (if any) as
   /// metadata "operation".
   virtual absl::Status InsertMachine(const MachineRecord& record) = 0;
-  /// Replaces the row of record.machine().uid(); sets etag and update_time in `record`.
+  /// Replaces the row of record.machine().uid(); sets etag, update_time and pending_operation (that
+  /// the store knows best) in `record`.
   /// Errors: NOT_FOUND MACHINE_NOT_FOUND.
   virtual absl::Status UpdateMachine(MachineRecord& record) = 0;
   /// Removes the row and the machine's secrets; OK when it is not there.
@@ -95,16 +98,21 @@ class StoreTransaction : public StoreReader {
   virtual absl::Status InsertOperation(OperationRecord& record, absl::string_view owner) = 0;
   /// Replaces an operation. When record.result().done(), it is closed and the machine's
   /// pending_operation cleared. Errors: ABORTED LEASE_LOST when the row's epoch is not
-  /// record.epoch(): another worker owns it and this one must touch nothing more.
+  /// record.epoch(), or it is closed: another worker owns it and this one must touch nothing more.
+  /// NOT_FOUND OPERATION_NOT_FOUND. A cancel that was requested stays so, whatever `record` says.
   virtual absl::Status UpdateOperation(const OperationRecord& record) = 0;
-  /// Sets metadata.cancel_requested whatever the epoch is. Errors: NOT_FOUND OPERATION_NOT_FOUND.
+  /// Sets metadata.cancel_requested whatever the epoch is; OK and nothing when it is done.
+  /// Errors: NOT_FOUND OPERATION_NOT_FOUND.
   virtual absl::Status RequestCancel(absl::string_view name) = 0;
-  /// Removes a finished operation with its events. Errors: NOT_FOUND; FAILED_PRECONDITION when open.
+  /// Removes a finished operation with its events. Errors: NOT_FOUND; FAILED_PRECONDITION when
+  /// open.
   virtual absl::Status DeleteOperation(absl::string_view name) = 0;
   /// Appends an event: sets sequence (from 1, without gaps) and time in `event`.
+  /// Errors: NOT_FOUND OPERATION_NOT_FOUND.
   virtual absl::Status AppendEvent(absl::string_view operation,
                                    machine::v1::OperationEvent& event) = 0;
 
+  /// Errors: INVALID_ARGUMENT REQUEST_ID_REUSED when FindRequest would find one.
   virtual absl::Status InsertRequest(const RequestRecord& record) = 0;
   virtual absl::Status PutSecret(absl::string_view owner, absl::string_view name,
                                  absl::string_view sealed) = 0;
@@ -141,14 +149,15 @@ class Store {
   virtual ~Store() = default;
 
   /// Runs `work` in a transaction, then `done` with its status once it is durable (or has failed).
-  /// Never blocks. `done` runs on the store's thread, so it must hand on anything slow. Transactions
-  /// of one caller run in the order of the calls.
+  /// Never blocks. `done` runs on the store's thread, so it must hand on anything slow.
+  /// Transactions of one caller run in the order of the calls.
   virtual void Write(Work work, Done done) = 0;
 
   /// As Write, and waits. Never call it from a reaction or from a `done`.
   absl::Status WriteAndWait(Work work);
 
-  /// Runs `read` on a consistent view, on the calling thread. May touch the disk: not in a reaction.
+  /// Runs `read` on a consistent view, on the calling thread. May touch the disk: not in a
+  /// reaction.
   virtual absl::Status Read(absl::FunctionRef<absl::Status(StoreReader&)> read) = 0;
 
   /// Called on the store's thread after each commit, before its `done`, in commit order. Set once,
@@ -159,7 +168,8 @@ class Store {
   /// can no longer exist), at most `limit`, each with a fresh epoch for `owner`.
   virtual absl::StatusOr<std::vector<OperationRecord>> ClaimOperations(absl::string_view owner,
                                                                        int limit) = 0;
-  /// Keeps the leases of `owner` for another lease time. ABORTED LEASE_LOST when any was lost.
+  /// Keeps the leases of `owner` for another lease time. ABORTED LEASE_LOST, once, when any was
+  /// lost since the last call (the others are kept); metadata "operation" names one.
   virtual absl::Status RenewLeases(absl::string_view owner) = 0;
 
   /// UUID made with the store.

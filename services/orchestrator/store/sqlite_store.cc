@@ -1,0 +1,233 @@
+#include "services/orchestrator/store/sqlite_store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "services/common/file/file.h"
+#include "services/common/status/status.h"
+#include "services/orchestrator/store/sqlite_schema.h"
+#include "services/orchestrator/store/sqlite_transaction.h"
+
+namespace machine::orchestrator {
+namespace {
+
+// How many transactions share one sync of the disk.
+constexpr size_t kMaxGroup = 256;
+constexpr size_t kMaxIdleReaders = 4;
+constexpr absl::Duration kCheckBudget = absl::Milliseconds(100);
+constexpr absl::Duration kOperationAge = absl::Hours(7 * 24);
+constexpr absl::Duration kPruneInterval = absl::Hours(1);
+// What one pass may take of the writer's time, about 20 ms.
+constexpr int kPruneLimit = 200;
+
+absl::Status OpenFailure(absl::string_view path) {
+  const int error = errno;
+  return absl::ErrnoToStatus(error, absl::StrCat("cannot open the store ", path));
+}
+
+absl::StatusOr<common::UniqueFd> OpenFile(const std::string& path) {
+  common::UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.valid()) return OpenFailure(path);
+  // Also a file that was made by hand; SQLite gives its other files the same mode.
+  if (fchmod(fd.get(), 0600) != 0) return OpenFailure(path);
+  return fd;
+}
+
+// The lock ends with the process, however that ends; the file only tells others whose it is.
+absl::StatusOr<common::UniqueFd> Lock(absl::string_view path) {
+  const std::string lock_path = absl::StrCat(path, ".lock");
+  DM_ASSIGN_OR_RETURN(common::UniqueFd fd, OpenFile(lock_path));
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return OpenFailure(lock_path);
+    char pid[16] = {};
+    const ssize_t size = pread(fd.get(), pid, sizeof(pid) - 1, 0);
+    return absl::FailedPreconditionError(
+        absl::StrCat("the store ", path, " is in use by ",
+                     size > 0 ? absl::StrCat("process ", pid) : "another process"));
+  }
+  const std::string pid = absl::StrCat(getpid());
+  if (ftruncate(fd.get(), 0) != 0 ||
+      pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    return OpenFailure(lock_path);
+  }
+  return fd;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(absl::string_view path,
+                                                               const common::Clock& clock) {
+  const std::string folder = std::filesystem::path(std::string(path)).parent_path().string();
+  if (!folder.empty()) {
+    DM_RETURN_IF_ERROR(common::Annotate(common::EnsureDir(folder, 0700),
+                                        absl::StrCat("cannot open the store ", path)));
+  }
+  DM_ASSIGN_OR_RETURN(common::UniqueFd lock, Lock(path));
+  std::unique_ptr<SqliteStore> store(new SqliteStore(path, clock, std::move(lock)));
+  DM_RETURN_IF_ERROR(store->Prepare());
+  store->writer_ = std::thread([raw = store.get()] { raw->RunWriter(); });
+  return store;
+}
+
+absl::Status SqliteStore::Prepare() {
+  DM_RETURN_IF_ERROR(OpenFile(path_).status());
+  DM_ASSIGN_OR_RETURN(db_, SqliteConnection::Open(path_));
+  DM_RETURN_IF_ERROR(CheckSchema(*db_, path_));
+  DM_RETURN_IF_ERROR(
+      db_->Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
+                   "journal_size_limit = 67108864"));
+  DM_RETURN_IF_ERROR(CheckIntegrity(*db_, path_, kCheckBudget));
+  DM_RETURN_IF_ERROR(Migrate(*db_));
+  DM_ASSIGN_OR_RETURN(SqliteStatement row, db_->Query("SELECT id FROM orchestrator"));
+  DM_RETURN_IF_ERROR(row.Step().status());
+  orchestrator_id_ = std::string(row.Bytes(0));
+  return absl::OkStatus();
+}
+
+SqliteStore::~SqliteStore() {
+  {
+    absl::MutexLock lock(&mu_);
+    closing_ = true;
+  }
+  if (writer_.joinable()) writer_.join();
+}
+
+void SqliteStore::SetListener(Listener listener) { listener_ = std::move(listener); }
+
+void SqliteStore::Write(Work work, Done done) {
+  absl::MutexLock lock(&mu_);
+  queue_.push_back({std::move(work), std::move(done)});
+}
+
+bool SqliteStore::HasWork() const { return closing_ || !queue_.empty(); }
+
+void SqliteStore::RunWriter() {
+  for (;;) {
+    PruneIfDue();
+    std::vector<Pending> group;
+    {
+      absl::MutexLock lock(&mu_);
+      mu_.Await(absl::Condition(this, &SqliteStore::HasWork));
+      if (queue_.empty()) return;
+      const auto end = queue_.begin() + std::min(queue_.size(), kMaxGroup);
+      group.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+      queue_.erase(queue_.begin(), end);
+    }
+    CommitGroup(group);
+  }
+}
+
+void SqliteStore::CommitGroup(std::vector<Pending>& group) {
+  const absl::Status committed = RunGroup(group);
+  if (!committed.ok() && db_->in_transaction()) db_->Execute("ROLLBACK").IgnoreError();
+  for (Pending& pending : group) {
+    // Also of one that failed by itself: it may have seen what another wrote and lost.
+    if (!committed.ok()) pending.status = committed;
+    const StoreChanges& changes = pending.changes;
+    const bool changed =
+        !changes.machines.empty() || !changes.events.empty() || !changes.cancels.empty();
+    if (pending.status.ok() && changed && listener_ != nullptr) listener_(changes);
+  }
+  for (Pending& pending : group) {
+    // What they hold goes here, on this thread, and not after the caller may have gone.
+    pending.work = nullptr;
+    if (pending.done != nullptr) pending.done(std::move(pending.status));
+  }
+}
+
+absl::Status SqliteStore::RunGroup(std::vector<Pending>& group) {
+  DM_RETURN_IF_ERROR(db_->Change("BEGIN IMMEDIATE"));
+  for (Pending& pending : group) DM_RETURN_IF_ERROR(RunOne(pending));
+  return db_->Change("COMMIT");
+}
+
+// The result is the group's fate; the transaction's own goes to pending.status.
+absl::Status SqliteStore::RunOne(Pending& pending) {
+  DM_RETURN_IF_ERROR(db_->Change("SAVEPOINT one"));
+  SqliteTransaction transaction(*db_, clock_);
+  pending.status = pending.work(transaction);
+  if (!db_->in_transaction()) {
+    return pending.status.ok()
+               ? absl::InternalError(absl::StrCat("the store ", path_, " lost a transaction"))
+               : pending.status;
+  }
+  if (!pending.status.ok()) DM_RETURN_IF_ERROR(db_->Change("ROLLBACK TO one"));
+  DM_RETURN_IF_ERROR(db_->Change("RELEASE one"));
+  pending.changes = std::move(transaction.changes());
+  return absl::OkStatus();
+}
+
+void SqliteStore::PruneIfDue() {
+  if (clock_.Steady() < prune_due_) return;
+  std::vector<Pending> group(1);
+  int64_t removed = 0;
+  group[0].work = [&](StoreTransaction& transaction) {
+    DM_ASSIGN_OR_RETURN(
+        removed, static_cast<SqliteTransaction&>(transaction).Prune(kOperationAge, kPruneLimit));
+    return absl::OkStatus();
+  };
+  CommitGroup(group);
+  // A failure is that of the disk and shows at the next write. A full pass is gone on with after
+  // the next group.
+  if (removed < kPruneLimit) prune_due_ = clock_.Steady() + kPruneInterval;
+}
+
+absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteStore::OpenReader() {
+  {
+    absl::MutexLock lock(&readers_mu_);
+    if (!idle_readers_.empty()) {
+      std::unique_ptr<SqliteConnection> reader = std::move(idle_readers_.back());
+      idle_readers_.pop_back();
+      return reader;
+    }
+  }
+  DM_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> reader, SqliteConnection::Open(path_));
+  DM_RETURN_IF_ERROR(reader->Execute("PRAGMA query_only = ON"));
+  return reader;
+}
+
+absl::Status SqliteStore::Read(absl::FunctionRef<absl::Status(StoreReader&)> read) {
+  DM_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> db, OpenReader());
+  DM_RETURN_IF_ERROR(db->Change("BEGIN DEFERRED"));
+  SqliteView view(*db, clock_);
+  const absl::Status status = read(view);
+  // A connection that cannot end its transaction would keep an old view: it is not used again.
+  if (!db->Change("ROLLBACK").ok()) return status;
+  absl::MutexLock lock(&readers_mu_);
+  if (idle_readers_.size() < kMaxIdleReaders) idle_readers_.push_back(std::move(db));
+  return status;
+}
+
+absl::StatusOr<std::vector<OperationRecord>> SqliteStore::ClaimOperations(absl::string_view owner,
+                                                                          int limit) {
+  std::vector<OperationRecord> claimed;
+  DM_RETURN_IF_ERROR(WriteAndWait([&](StoreTransaction& transaction) {
+    DM_ASSIGN_OR_RETURN(claimed, static_cast<SqliteTransaction&>(transaction).Claim(owner, limit));
+    return absl::OkStatus();
+  }));
+  return claimed;
+}
+
+absl::Status SqliteStore::RenewLeases(absl::string_view owner) {
+  std::vector<std::string> lost;
+  DM_RETURN_IF_ERROR(WriteAndWait([&](StoreTransaction& transaction) {
+    return static_cast<SqliteTransaction&>(transaction).Renew(owner, lost);
+  }));
+  if (lost.empty()) return absl::OkStatus();
+  return common::Error(absl::StatusCode::kAborted, machine::v1::ERROR_REASON_LEASE_LOST,
+                       absl::StrCat("another worker took over ", absl::StrJoin(lost, ", ")),
+                       {{"operation", lost.front()}});
+}
+
+}  // namespace machine::orchestrator

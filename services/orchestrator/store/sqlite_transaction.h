@@ -1,0 +1,152 @@
+// Reads and writes of one transaction of a SqliteStore.
+#ifndef SERVICES_ORCHESTRATOR_STORE_SQLITE_TRANSACTION_H_
+#define SERVICES_ORCHESTRATOR_STORE_SQLITE_TRANSACTION_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "services/common/clock/clock.h"
+#include "services/orchestrator/store/sqlite_statement.h"
+#include "services/orchestrator/store/store.h"
+
+namespace machine::orchestrator {
+
+/// Microseconds since 1970, as the tables have it.
+int64_t ToMicros(absl::Time time);
+
+/// How long an owner that does not renew keeps its operations.
+inline constexpr absl::Duration kLeaseTime = absl::Seconds(30);
+
+/// Reads on a connection inside whose transaction the caller has begun.
+class SqliteReader final {
+ public:
+  SqliteReader(SqliteConnection& db, const common::Clock& clock) : db_(db), clock_(clock) {}
+
+  absl::StatusOr<std::optional<MachineRecord>> FindMachine(absl::string_view uid);
+  absl::StatusOr<std::optional<MachineRecord>> FindMachineByName(absl::string_view id);
+  absl::Status ForEachMachine(absl::FunctionRef<void(MachineRecord)> visit,
+                              std::vector<std::string>* bad_rows);
+  absl::StatusOr<std::optional<OperationRecord>> FindOperation(absl::string_view name);
+  absl::StatusOr<std::optional<OperationRecord>> FindOpenOperation(absl::string_view machine_uid);
+  absl::StatusOr<std::vector<OperationRecord>> ListOperations(absl::string_view machine_name,
+                                                              bool open_only,
+                                                              absl::string_view after, int limit);
+  absl::StatusOr<std::vector<machine::v1::OperationEvent>> ListEvents(absl::string_view operation,
+                                                                      int64_t after_sequence);
+  absl::StatusOr<std::optional<RequestRecord>> FindRequest(absl::string_view caller,
+                                                           absl::string_view request_id);
+  absl::StatusOr<std::optional<std::string>> FindSecret(absl::string_view owner,
+                                                        absl::string_view name);
+  absl::StatusOr<std::optional<CertificateRecord>> FindCertificate(absl::string_view name);
+  absl::StatusOr<std::vector<DriverRecord>> ListDrivers();
+
+ private:
+  SqliteConnection& db_;
+  const common::Clock& clock_;
+};
+
+/// `Interface` with its reading part on a SqliteReader.
+template <typename Interface>
+class SqliteReading : public Interface {
+ public:
+  SqliteReading(SqliteConnection& db, const common::Clock& clock) : reader_(db, clock) {}
+
+  absl::StatusOr<std::optional<MachineRecord>> FindMachine(absl::string_view uid) override {
+    return reader_.FindMachine(uid);
+  }
+  absl::StatusOr<std::optional<MachineRecord>> FindMachineByName(absl::string_view id) override {
+    return reader_.FindMachineByName(id);
+  }
+  absl::Status ForEachMachine(absl::FunctionRef<void(MachineRecord)> visit,
+                              std::vector<std::string>* bad_rows) override {
+    return reader_.ForEachMachine(visit, bad_rows);
+  }
+  absl::StatusOr<std::optional<OperationRecord>> FindOperation(absl::string_view name) override {
+    return reader_.FindOperation(name);
+  }
+  absl::StatusOr<std::vector<OperationRecord>> ListOperations(absl::string_view machine_name,
+                                                              bool open_only,
+                                                              absl::string_view after,
+                                                              int limit) override {
+    return reader_.ListOperations(machine_name, open_only, after, limit);
+  }
+  absl::StatusOr<std::vector<machine::v1::OperationEvent>> ListEvents(
+      absl::string_view operation, int64_t after_sequence) override {
+    return reader_.ListEvents(operation, after_sequence);
+  }
+  absl::StatusOr<std::optional<RequestRecord>> FindRequest(absl::string_view caller,
+                                                           absl::string_view request_id) override {
+    return reader_.FindRequest(caller, request_id);
+  }
+  absl::StatusOr<std::optional<std::string>> FindSecret(absl::string_view owner,
+                                                        absl::string_view name) override {
+    return reader_.FindSecret(owner, name);
+  }
+  absl::StatusOr<std::optional<CertificateRecord>> FindCertificate(
+      absl::string_view name) override {
+    return reader_.FindCertificate(name);
+  }
+  absl::StatusOr<std::vector<DriverRecord>> ListDrivers() override { return reader_.ListDrivers(); }
+
+ protected:
+  SqliteReader reader_;
+};
+
+/// A view for Store::Read.
+class SqliteView final : public SqliteReading<StoreReader> {
+ public:
+  using SqliteReading::SqliteReading;
+};
+
+/// One transaction inside the writer's group.
+class SqliteTransaction final : public SqliteReading<StoreTransaction> {
+ public:
+  SqliteTransaction(SqliteConnection& db, const common::Clock& clock)
+      : SqliteReading(db, clock), db_(db), clock_(clock) {}
+
+  absl::Status InsertMachine(const MachineRecord& record) override;
+  absl::Status UpdateMachine(MachineRecord& record) override;
+  absl::Status DeleteMachine(absl::string_view uid) override;
+  absl::Status InsertOperation(OperationRecord& record, absl::string_view owner) override;
+  absl::Status UpdateOperation(const OperationRecord& record) override;
+  absl::Status RequestCancel(absl::string_view name) override;
+  absl::Status DeleteOperation(absl::string_view name) override;
+  absl::Status AppendEvent(absl::string_view operation,
+                           machine::v1::OperationEvent& event) override;
+  absl::Status InsertRequest(const RequestRecord& record) override;
+  absl::Status PutSecret(absl::string_view owner, absl::string_view name,
+                         absl::string_view sealed) override;
+  absl::Status PutCertificate(const CertificateRecord& record) override;
+  absl::Status PutDriver(const DriverRecord& record) override;
+  absl::Status DeleteDriver(absl::string_view name) override;
+
+  /// As Store::ClaimOperations: every open operation of another owner is free, because the store's
+  /// lock proves that no other process lives.
+  absl::StatusOr<std::vector<OperationRecord>> Claim(absl::string_view owner, int limit);
+  /// Renews the leases of `owner`; adds the operations it has lost, once each, to `lost`.
+  absl::Status Renew(absl::string_view owner, std::vector<std::string>& lost);
+  /// Removes finished operations and requests that are too old, at most `limit` of each; how many.
+  absl::StatusOr<int64_t> Prune(absl::Duration operation_age, int limit);
+
+  /// What was changed so far.
+  StoreChanges& changes() { return changes_; }
+
+ private:
+  absl::StatusOr<int64_t> NextFence(absl::string_view machine_uid, int64_t epoch);
+  absl::Status SetPendingOperation(absl::string_view machine_uid);
+  void Stamp(MachineRecord& record, int64_t revision, absl::string_view pending_operation);
+  void Changed(MachineRecord record, bool removed);
+
+  SqliteConnection& db_;
+  const common::Clock& clock_;
+  StoreChanges changes_;
+  // uid -> index in changes_.machines.
+  absl::flat_hash_map<std::string, size_t> changed_machines_;
+};
+
+}  // namespace machine::orchestrator
+
+#endif  // SERVICES_ORCHESTRATOR_STORE_SQLITE_TRANSACTION_H_

@@ -1,0 +1,719 @@
+// What every Store must do. Another implementation joins by a row in the list at the end.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "absl/synchronization/notification.h"
+#include "services/common/clock/clock.h"
+#include "services/common/status/status.h"
+#include "services/orchestrator/store/sqlite_store.h"
+#include "services/orchestrator/store/store.h"
+#include "services/orchestrator/store/test_records.h"
+
+namespace machine::orchestrator {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+struct StoreFactory {
+  std::string label;
+  /// Opens the store that lives in `folder`, and makes it the first time.
+  std::function<absl::StatusOr<std::unique_ptr<Store>>(const std::string& folder,
+                                                       const common::Clock& clock)>
+      open;
+};
+
+void PrintTo(const StoreFactory& factory, std::ostream* out) { *out << factory.label; }
+
+class StoreContractTest : public testing::TestWithParam<StoreFactory> {
+ protected:
+  void SetUp() override {
+    folder_ = NewTestFolder();
+    Reopen();
+  }
+
+  void Reopen() {
+    store_ = nullptr;
+    absl::StatusOr<std::unique_ptr<Store>> store = GetParam().open(folder_, clock_);
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+  }
+
+  absl::Status Write(Store::Work work) { return store_->WriteAndWait(std::move(work)); }
+
+  // What `find` (a call of a StoreReader) gives on the last commit.
+  template <typename Find>
+  auto Get(Find find) {
+    using Result = decltype(find(std::declval<StoreReader&>()));
+    Result result = absl::UnknownError("not read");
+    const absl::Status status = store_->Read([&](StoreReader& reader) {
+      result = find(reader);
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_TRUE(result.ok()) << result.status();
+    return *std::move(result);
+  }
+
+  std::optional<MachineRecord> Machine(absl::string_view name) {
+    return Get([&](StoreReader& reader) { return reader.FindMachineByName(name); });
+  }
+  std::optional<OperationRecord> Operation(absl::string_view name) {
+    return Get([&](StoreReader& reader) { return reader.FindOperation(name); });
+  }
+  std::vector<std::string> List(absl::string_view machine, bool open_only, absl::string_view after,
+                                int limit) {
+    std::vector<std::string> names;
+    for (const OperationRecord& record : Get([&](StoreReader& reader) {
+           return reader.ListOperations(machine, open_only, after, limit);
+         })) {
+      names.push_back(record.name());
+    }
+    return names;
+  }
+
+  // A machine with an open operation of `owner`.
+  OperationRecord Begin(absl::string_view name, absl::string_view verb, absl::string_view owner) {
+    OperationRecord operation = TestOperation(name, verb);
+    const absl::Status status = Write([&](StoreTransaction& transaction) -> absl::Status {
+      DM_ASSIGN_OR_RETURN(const auto machine, transaction.FindMachineByName(name));
+      if (!machine.has_value()) {
+        DM_RETURN_IF_ERROR(transaction.InsertMachine(TestMachine(name)));
+      }
+      return transaction.InsertOperation(operation, owner);
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    return operation;
+  }
+
+  absl::Status Finish(OperationRecord operation) {
+    operation.mutable_result()->set_done(true);
+    return Write(
+        [&](StoreTransaction& transaction) { return transaction.UpdateOperation(operation); });
+  }
+
+  std::string folder_;
+  common::FakeClock clock_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_P(StoreContractTest, WhatIsNotThereIsNulloptAndNoError) {
+  EXPECT_FALSE(Machine("dev").has_value());
+  EXPECT_FALSE(Operation("operations/1").has_value());
+  EXPECT_FALSE(Get([](StoreReader& r) { return r.FindMachine("uid"); }).has_value());
+  EXPECT_FALSE(Get([](StoreReader& r) { return r.FindRequest("me", "1"); }).has_value());
+  EXPECT_FALSE(Get([](StoreReader& r) { return r.FindSecret("uid", "token"); }).has_value());
+  EXPECT_FALSE(Get([](StoreReader& r) { return r.FindCertificate("ca"); }).has_value());
+  EXPECT_THAT(Get([](StoreReader& r) { return r.ListDrivers(); }), IsEmpty());
+  EXPECT_THAT(Get([](StoreReader& r) { return r.ListEvents("operations/1", 0); }), IsEmpty());
+  EXPECT_THAT(List("", false, "", 10), IsEmpty());
+}
+
+TEST_P(StoreContractTest, AnInsertedMachineIsFoundByUidAndNameAlsoAfterReopening) {
+  MachineRecord machine = TestMachine("dev");
+  machine.set_driver_state_sealed(std::string("a\0b'", 4));
+  ASSERT_TRUE(Write([&](StoreTransaction& t) { return t.InsertMachine(machine); }).ok());
+  for (const bool reopen : {false, true}) {
+    if (reopen) Reopen();
+    const std::optional<MachineRecord> found =
+        Get([](StoreReader& r) { return r.FindMachine("uid-dev"); });
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->driver_state_sealed(), machine.driver_state_sealed());
+    EXPECT_EQ(found->machine().name(), "machines/dev");
+    EXPECT_EQ(found->machine().update_time().seconds(), 1'700'000'000);
+    EXPECT_EQ(found->machine().create_time().seconds(), 1'700'000'000);
+    EXPECT_FALSE(found->machine().etag().empty());
+    EXPECT_EQ(Machine("dev")->SerializeAsString(), found->SerializeAsString());
+  }
+}
+
+TEST_P(StoreContractTest, ANameWithQuotesIsJustAName) {
+  const std::string name = "o'neil\"; DROP TABLE machines; --";
+  ASSERT_TRUE(Write([&](StoreTransaction& t) { return t.InsertMachine(TestMachine(name)); }).ok());
+  ASSERT_TRUE(Machine(name).has_value());
+  EXPECT_FALSE(Machine("o").has_value());
+}
+
+TEST_P(StoreContractTest, ASecondMachineOfANameIsRefusedAndNamesTheOpenOperation) {
+  const OperationRecord operation = Begin("dev", "create", "a");
+  MachineRecord second = TestMachine("dev");
+  second.mutable_machine()->set_uid("other");
+  const absl::Status status = Write([&](StoreTransaction& t) { return t.InsertMachine(second); });
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(status.message(), "Docker machine \"dev\" already exists");
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_MACHINE_EXISTS);
+  EXPECT_EQ(common::ErrorMetadataOf(status, "operation"), operation.name());
+  EXPECT_EQ(Machine("dev")->machine().uid(), "uid-dev");
+}
+
+TEST_P(StoreContractTest, AnUpdateChangesEtagAndTimeAndTellsThemTheCaller) {
+  ASSERT_TRUE(Write([](StoreTransaction& t) { return t.InsertMachine(TestMachine("dev")); }).ok());
+  MachineRecord record = *Machine("dev");
+  const std::string etag = record.machine().etag();
+  clock_.Advance(absl::Seconds(5));
+  record.mutable_machine()->set_docker_version("26.1");
+  ASSERT_TRUE(Write([&](StoreTransaction& t) { return t.UpdateMachine(record); }).ok());
+  EXPECT_NE(record.machine().etag(), etag);
+  EXPECT_EQ(record.machine().update_time().seconds(), 1'700'000'005);
+  EXPECT_EQ(Machine("dev")->SerializeAsString(), record.SerializeAsString());
+}
+
+TEST_P(StoreContractTest, AnUpdateWithAnOldCopyKeepsThePendingOperation) {
+  ASSERT_TRUE(Write([](StoreTransaction& t) { return t.InsertMachine(TestMachine("dev")); }).ok());
+  MachineRecord old = *Machine("dev");
+  const OperationRecord operation = Begin("dev", "start", "a");
+  ASSERT_TRUE(Write([&](StoreTransaction& t) { return t.UpdateMachine(old); }).ok());
+  EXPECT_EQ(Machine("dev")->machine().pending_operation(), operation.name());
+  EXPECT_EQ(old.machine().pending_operation(), operation.name());
+}
+
+TEST_P(StoreContractTest, AMachineMadeAgainHasAnotherEtag) {
+  MachineRecord first = TestMachine("dev");
+  first.mutable_machine()->set_uid("11111111-a");
+  MachineRecord second = TestMachine("dev");
+  second.mutable_machine()->set_uid("22222222-a");
+  ASSERT_TRUE(Write([&](StoreTransaction& t) { return t.InsertMachine(first); }).ok());
+  const std::string etag = Machine("dev")->machine().etag();
+  ASSERT_TRUE(Write([&](StoreTransaction& t) -> absl::Status {
+                DM_RETURN_IF_ERROR(t.DeleteMachine("11111111-a"));
+                return t.InsertMachine(second);
+              }).ok());
+  EXPECT_NE(Machine("dev")->machine().etag(), etag);
+}
+
+TEST_P(StoreContractTest, UpdatingAMachineThatIsGoneIsNotFound) {
+  MachineRecord record = TestMachine("dev");
+  const absl::Status status = Write([&](StoreTransaction& t) { return t.UpdateMachine(record); });
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_MACHINE_NOT_FOUND);
+}
+
+TEST_P(StoreContractTest, DeletingAMachineRemovesItsSecretsOnlyAndIsRepeatable) {
+  ASSERT_TRUE(Write([](StoreTransaction& t) -> absl::Status {
+                DM_RETURN_IF_ERROR(InsertWholeMachine(t, "dev"));
+                return InsertWholeMachine(t, "other");
+              }).ok());
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(Write([](StoreTransaction& t) { return t.DeleteMachine("uid-dev"); }).ok());
+    EXPECT_FALSE(Machine("dev").has_value());
+    EXPECT_FALSE(Get([](StoreReader& r) { return r.FindSecret("uid-dev", "token"); }).has_value());
+    // Its operation still has to tell how it ended.
+    EXPECT_TRUE(Operation("operations/dev-create").has_value());
+    EXPECT_TRUE(Get([](StoreReader& r) { return r.FindSecret("uid-other", "token"); }).has_value());
+  }
+}
+
+TEST_P(StoreContractTest, EveryMachineIsVisitedInTheOrderOfNames) {
+  ASSERT_TRUE(Write([](StoreTransaction& t) -> absl::Status {
+                for (const absl::string_view name : {"b", "c", "a"}) {
+                  DM_RETURN_IF_ERROR(t.InsertMachine(TestMachine(name)));
+                }
+                return absl::OkStatus();
+              }).ok());
+  std::vector<std::string> names;
+  std::vector<std::string> bad_rows;
+  ASSERT_TRUE(store_
+                  ->Read([&](StoreReader& reader) {
+                    return reader.ForEachMachine(
+                        [&](MachineRecord record) { names.push_back(record.machine().name()); },
+                        &bad_rows);
+                  })
+                  .ok());
+  EXPECT_THAT(names, ElementsAre("machines/a", "machines/b", "machines/c"));
+  EXPECT_THAT(bad_rows, IsEmpty());
+}
+
+TEST_P(StoreContractTest, AnOperationIsPendingOnItsMachineUntilItIsDone) {
+  OperationRecord operation = Begin("dev", "create", "a");
+  EXPECT_EQ(operation.epoch(), 1);
+  EXPECT_EQ(Machine("dev")->machine().pending_operation(), operation.name());
+  operation.set_step(3);
+  ASSERT_TRUE(Write([&](StoreTransaction& t) { return t.UpdateOperation(operation); }).ok());
+  EXPECT_EQ(Operation(operation.name())->step(), 3);
+  EXPECT_EQ(Machine("dev")->machine().pending_operation(), operation.name());
+  const std::string etag = Machine("dev")->machine().etag();
+  ASSERT_TRUE(Finish(operation).ok());
+  EXPECT_EQ(Machine("dev")->machine().pending_operation(), "");
+  EXPECT_NE(Machine("dev")->machine().etag(), etag);
+  EXPECT_TRUE(Operation(operation.name())->result().done());
+}
+
+TEST_P(StoreContractTest, EachOperationOfAMachineHasAHigherEpoch) {
+  const OperationRecord first = Begin("dev", "create", "a");
+  ASSERT_TRUE(Finish(first).ok());
+  EXPECT_GT(Begin("dev", "stop", "a").epoch(), first.epoch());
+}
+
+TEST_P(StoreContractTest, AMachineHasOneOpenOperationAtATime) {
+  const OperationRecord first = Begin("dev", "create", "a");
+  OperationRecord second = TestOperation("dev", "stop");
+  const absl::Status status =
+      Write([&](StoreTransaction& t) { return t.InsertOperation(second, "a"); });
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_OPERATION_IN_PROGRESS);
+  EXPECT_EQ(common::ErrorMetadataOf(status, "operation"), first.name());
+  EXPECT_EQ(common::ErrorMetadataOf(status, "verb"), "create");
+  EXPECT_FALSE(Operation(second.name()).has_value());
+}
+
+TEST_P(StoreContractTest, AnOperationNeedsItsMachine) {
+  OperationRecord operation = TestOperation("dev", "stop");
+  const absl::Status status =
+      Write([&](StoreTransaction& t) { return t.InsertOperation(operation, "a"); });
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_MACHINE_NOT_FOUND);
+}
+
+TEST_P(StoreContractTest, AWorkerThatLostItsLeaseWritesNothing) {
+  OperationRecord old = Begin("dev", "create", "a");
+  const auto claimed = store_->ClaimOperations("b", 10);
+  ASSERT_TRUE(claimed.ok()) << claimed.status();
+  ASSERT_THAT(*claimed, SizeIs(1));
+  EXPECT_GT(claimed->at(0).epoch(), old.epoch());
+  old.set_step(9);
+  MachineRecord machine = *Machine("dev");
+  machine.mutable_machine()->set_docker_version("stale");
+  const absl::Status status = Write([&](StoreTransaction& t) -> absl::Status {
+    DM_RETURN_IF_ERROR(t.UpdateMachine(machine));
+    return t.UpdateOperation(old);
+  });
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_LEASE_LOST);
+  EXPECT_EQ(Operation(old.name())->step(), 0);
+  EXPECT_EQ(Machine("dev")->machine().docker_version(), "");
+  EXPECT_TRUE(Finish(claimed->at(0)).ok());
+}
+
+TEST_P(StoreContractTest, ADoneOperationIsWrittenNoMore) {
+  const OperationRecord operation = Begin("dev", "create", "a");
+  ASSERT_TRUE(Finish(operation).ok());
+  EXPECT_EQ(common::ReasonOf(Finish(operation)), machine::v1::ERROR_REASON_LEASE_LOST);
+  EXPECT_EQ(common::ReasonOf(Finish(TestOperation("dev", "other"))),
+            machine::v1::ERROR_REASON_OPERATION_NOT_FOUND);
+}
+
+TEST_P(StoreContractTest, ADeleteClosesItsOperationWithoutAMachine) {
+  const OperationRecord operation = Begin("dev", "delete", "a");
+  ASSERT_TRUE(Write([&](StoreTransaction& t) -> absl::Status {
+                OperationRecord done = operation;
+                done.mutable_result()->set_done(true);
+                DM_RETURN_IF_ERROR(t.DeleteMachine("uid-dev"));
+                return t.UpdateOperation(done);
+              }).ok());
+  EXPECT_FALSE(Machine("dev").has_value());
+  EXPECT_TRUE(Operation(operation.name())->result().done());
+}
+
+TEST_P(StoreContractTest, RenewingSaysOnceThatALeaseWasLostAndKeepsTheOthers) {
+  Begin("dev", "create", "a");
+  EXPECT_TRUE(store_->RenewLeases("a").ok());
+  ASSERT_TRUE(store_->ClaimOperations("b", 10).ok());
+  const absl::Status status = store_->RenewLeases("a");
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_LEASE_LOST);
+  EXPECT_EQ(common::ErrorMetadataOf(status, "operation"), "operations/dev-create");
+  EXPECT_TRUE(store_->RenewLeases("a").ok());
+  EXPECT_TRUE(store_->RenewLeases("b").ok());
+}
+
+TEST_P(StoreContractTest, OperationsOfAnOwnerThatIsGoneAreClaimedOldestFirst) {
+  Begin("m1", "create", "gone");
+  Begin("m2", "create", "gone");
+  ASSERT_TRUE(Finish(Begin("m3", "create", "gone")).ok());
+  Begin("m4", "create", "gone");
+  Reopen();
+  Begin("m5", "create", "new");
+  const auto first = store_->ClaimOperations("new", 2);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_THAT(*first, SizeIs(2));
+  EXPECT_EQ(first->at(0).machine_name(), "m1");
+  EXPECT_EQ(first->at(1).machine_name(), "m2");
+  EXPECT_EQ(first->at(0).epoch(), 2);
+  const auto second = store_->ClaimOperations("new", 2);
+  ASSERT_TRUE(second.ok());
+  ASSERT_THAT(*second, SizeIs(1));
+  EXPECT_EQ(second->at(0).machine_name(), "m4");
+  EXPECT_THAT(*store_->ClaimOperations("new", 2), IsEmpty());
+}
+
+TEST_P(StoreContractTest, ACancelSurvivesTheNextWriteOfTheWorker) {
+  OperationRecord operation = Begin("dev", "create", "a");
+  ASSERT_TRUE(Write([&](StoreTransaction& t) { return t.RequestCancel(operation.name()); }).ok());
+  EXPECT_TRUE(Operation(operation.name())->metadata().cancel_requested());
+  operation.set_step(1);
+  ASSERT_TRUE(Write([&](StoreTransaction& t) { return t.UpdateOperation(operation); }).ok());
+  EXPECT_TRUE(Operation(operation.name())->metadata().cancel_requested());
+  EXPECT_EQ(Operation(operation.name())->step(), 1);
+}
+
+TEST_P(StoreContractTest, ACancelOfADoneOperationChangesNothing) {
+  const OperationRecord operation = Begin("dev", "create", "a");
+  ASSERT_TRUE(Finish(operation).ok());
+  EXPECT_TRUE(Write([&](StoreTransaction& t) { return t.RequestCancel(operation.name()); }).ok());
+  EXPECT_FALSE(Operation(operation.name())->metadata().cancel_requested());
+  EXPECT_EQ(common::ReasonOf(
+                Write([](StoreTransaction& t) { return t.RequestCancel("operations/none"); })),
+            machine::v1::ERROR_REASON_OPERATION_NOT_FOUND);
+}
+
+TEST_P(StoreContractTest, EventsCountFromOneWithoutGapsPerOperation) {
+  const OperationRecord first = Begin("m1", "create", "a");
+  const OperationRecord second = Begin("m2", "create", "a");
+  ASSERT_TRUE(Write([&](StoreTransaction& t) -> absl::Status {
+                for (int i = 1; i <= 3; ++i) {
+                  machine::v1::OperationEvent event = TestEvent(absl::StrCat("line ", i));
+                  DM_RETURN_IF_ERROR(t.AppendEvent(first.name(), event));
+                  EXPECT_EQ(event.sequence(), i);
+                  EXPECT_EQ(event.time().seconds(), 1'700'000'000);
+                }
+                machine::v1::OperationEvent other = TestEvent("other");
+                DM_RETURN_IF_ERROR(t.AppendEvent(second.name(), other));
+                EXPECT_EQ(other.sequence(), 1);
+                return absl::OkStatus();
+              }).ok());
+  const auto events = Get([&](StoreReader& r) { return r.ListEvents(first.name(), 1); });
+  ASSERT_THAT(events, SizeIs(2));
+  EXPECT_EQ(events[0].sequence(), 2);
+  EXPECT_EQ(events[1].log().text(), "line 3");
+  machine::v1::OperationEvent lost = TestEvent("lost");
+  EXPECT_EQ(common::ReasonOf(
+                Write([&](StoreTransaction& t) { return t.AppendEvent("operations/none", lost); })),
+            machine::v1::ERROR_REASON_OPERATION_NOT_FOUND);
+}
+
+TEST_P(StoreContractTest, OperationsAreListedNewestFirstInPages) {
+  for (const absl::string_view machine : {"m1", "m2", "m3"}) Begin(machine, "create", "a");
+  ASSERT_TRUE(Finish(*Operation("operations/m2-create")).ok());
+  Begin("m2", "stop", "a");
+  EXPECT_THAT(List("", false, "", 3),
+              ElementsAre("operations/m2-stop", "operations/m3-create", "operations/m2-create"));
+  EXPECT_THAT(List("", false, "operations/m2-create", 3), ElementsAre("operations/m1-create"));
+  EXPECT_THAT(List("", true, "", 9),
+              ElementsAre("operations/m2-stop", "operations/m3-create", "operations/m1-create"));
+  EXPECT_THAT(List("", true, "operations/m2-stop", 1), ElementsAre("operations/m3-create"));
+  EXPECT_THAT(List("m2", false, "", 9), ElementsAre("operations/m2-stop", "operations/m2-create"));
+  EXPECT_THAT(List("m2", true, "", 9), ElementsAre("operations/m2-stop"));
+  const absl::Status status = store_->Read([](StoreReader& reader) {
+    return reader.ListOperations("", false, "operations/none", 1).status();
+  });
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_OPERATION_NOT_FOUND);
+}
+
+TEST_P(StoreContractTest, AnOperationIsForgottenWithItsEventsOnceDone) {
+  const OperationRecord operation = Begin("dev", "create", "a");
+  machine::v1::OperationEvent event = TestEvent("line");
+  ASSERT_TRUE(
+      Write([&](StoreTransaction& t) { return t.AppendEvent(operation.name(), event); }).ok());
+  const auto forget = [&](StoreTransaction& t) { return t.DeleteOperation(operation.name()); };
+  EXPECT_EQ(Write(forget).code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(Finish(operation).ok());
+  EXPECT_TRUE(Write(forget).ok());
+  EXPECT_EQ(Write(forget).code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(Operation(operation.name()).has_value());
+  EXPECT_THAT(Get([&](StoreReader& r) { return r.ListEvents(operation.name(), 0); }), IsEmpty());
+}
+
+TEST_P(StoreContractTest, ARequestIdIsKnownToItsCallerForItsLifetime) {
+  const RequestRecord request{"me", "id", std::string("\0\xff", 2), "operations/1"};
+  const auto insert = [&](StoreTransaction& t) { return t.InsertRequest(request); };
+  const auto find = [](StoreReader& r) { return r.FindRequest("me", "id"); };
+  ASSERT_TRUE(Write(insert).ok());
+  ASSERT_TRUE(Get(find).has_value());
+  EXPECT_EQ(Get(find)->body_hash, request.body_hash);
+  EXPECT_EQ(Get(find)->operation, "operations/1");
+  EXPECT_FALSE(Get([](StoreReader& r) { return r.FindRequest("you", "id"); }).has_value());
+  const absl::Status reused = Write(insert);
+  EXPECT_EQ(reused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(common::ReasonOf(reused), machine::v1::ERROR_REASON_REQUEST_ID_REUSED);
+  clock_.Advance(kRequestLifetime - absl::Seconds(1));
+  EXPECT_TRUE(Get(find).has_value());
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_FALSE(Get(find).has_value());
+  EXPECT_TRUE(Write(insert).ok());
+  EXPECT_TRUE(Get(find).has_value());
+}
+
+TEST_P(StoreContractTest, SecretsCertificatesAndDriversAreReplaced) {
+  for (const std::string value : {"one", "two"}) {
+    DriverRecord driver;
+    driver.set_name("far");
+    driver.set_address(value);
+    CertificateRecord certificate;
+    certificate.set_name("ca");
+    certificate.set_cert_pem(value);
+    ASSERT_TRUE(Write([&](StoreTransaction& t) -> absl::Status {
+                  DM_RETURN_IF_ERROR(t.PutSecret("uid", "token", value));
+                  DM_RETURN_IF_ERROR(t.PutCertificate(certificate));
+                  return t.PutDriver(driver);
+                }).ok());
+    EXPECT_EQ(Get([](StoreReader& r) { return r.FindSecret("uid", "token"); }), value);
+    EXPECT_EQ(Get([](StoreReader& r) { return r.FindCertificate("ca"); })->cert_pem(), value);
+    const auto drivers = Get([](StoreReader& r) { return r.ListDrivers(); });
+    ASSERT_THAT(drivers, SizeIs(1));
+    EXPECT_EQ(drivers[0].address(), value);
+  }
+  ASSERT_TRUE(Write([](StoreTransaction& t) { return t.DeleteDriver("far"); }).ok());
+  EXPECT_THAT(Get([](StoreReader& r) { return r.ListDrivers(); }), IsEmpty());
+}
+
+TEST_P(StoreContractTest, ATransactionSeesItsOwnWritesAndNobodyElseDoes) {
+  ASSERT_TRUE(Write([&](StoreTransaction& t) -> absl::Status {
+                DM_RETURN_IF_ERROR(t.InsertMachine(TestMachine("dev")));
+                DM_ASSIGN_OR_RETURN(const auto own, t.FindMachineByName("dev"));
+                EXPECT_TRUE(own.has_value());
+                EXPECT_FALSE(Machine("dev").has_value());
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_TRUE(Machine("dev").has_value());
+}
+
+TEST_P(StoreContractTest, AReadIsOneView) {
+  ASSERT_TRUE(store_
+                  ->Read([&](StoreReader& reader) -> absl::Status {
+                    DM_RETURN_IF_ERROR(reader.ListDrivers().status());
+                    DM_RETURN_IF_ERROR(Write(
+                        [](StoreTransaction& t) { return t.InsertMachine(TestMachine("dev")); }));
+                    DM_ASSIGN_OR_RETURN(const auto machine, reader.FindMachineByName("dev"));
+                    EXPECT_FALSE(machine.has_value());
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  EXPECT_TRUE(Machine("dev").has_value());
+}
+
+TEST_P(StoreContractTest, AReadGivesTheStatusOfItsClosure) {
+  EXPECT_EQ(store_->Read([](StoreReader&) { return absl::CancelledError("enough"); }),
+            absl::CancelledError("enough"));
+}
+
+// Holds the store's thread, so that what is written meanwhile becomes one group.
+class Gate {
+ public:
+  explicit Gate(Store& store) {
+    store.Write(
+        [this](StoreTransaction&) {
+          entered_.Notify();
+          open_.WaitForNotification();
+          return absl::OkStatus();
+        },
+        nullptr);
+    entered_.WaitForNotification();
+  }
+  void Open() { open_.Notify(); }
+
+ private:
+  absl::Notification entered_;
+  absl::Notification open_;
+};
+
+TEST_P(StoreContractTest, AClosureThatFailsInsideAGroupLeavesNothingAndHarmsNobody) {
+  Gate gate(*store_);
+  std::vector<absl::Status> results(5);
+  absl::BlockingCounter left(5);
+  for (int i = 0; i < 5; ++i) {
+    store_->Write(
+        [i](StoreTransaction& t) -> absl::Status {
+          DM_RETURN_IF_ERROR(InsertWholeMachine(t, absl::StrCat("m", i)));
+          return i % 2 == 1 ? absl::CancelledError("changed my mind") : absl::OkStatus();
+        },
+        [&, i](absl::Status status) {
+          results[i] = std::move(status);
+          left.DecrementCount();
+        });
+  }
+  gate.Open();
+  left.Wait();
+  for (int i = 0; i < 5; ++i) {
+    const bool fails = i % 2 == 1;
+    EXPECT_EQ(results[i].code(), fails ? absl::StatusCode::kCancelled : absl::StatusCode::kOk);
+    const absl::Status whole = store_->Read(
+        [&](StoreReader& reader) { return CheckWholeMachine(reader, absl::StrCat("m", i)); });
+    EXPECT_EQ(whole.code(), fails ? absl::StatusCode::kNotFound : absl::StatusCode::kOk) << whole;
+  }
+}
+
+TEST_P(StoreContractTest, TransactionsOfACallerRunInTheirOrderAndDoneSaysDurable) {
+  constexpr int kWrites = 600;
+  std::vector<int> ran;
+  std::vector<int> done;
+  absl::BlockingCounter left(kWrites);
+  for (int i = 0; i < kWrites; ++i) {
+    store_->Write(
+        [&, i](StoreTransaction& t) {
+          ran.push_back(i);
+          return t.PutSecret("uid", absl::StrCat(i), "x");
+        },
+        [&, i](absl::Status status) {
+          EXPECT_TRUE(status.ok()) << status;
+          EXPECT_TRUE(Get([i](StoreReader& r) {
+                        return r.FindSecret("uid", absl::StrCat(i));
+                      }).has_value());
+          done.push_back(i);
+          left.DecrementCount();
+        });
+  }
+  left.Wait();
+  ASSERT_THAT(ran, SizeIs(kWrites));
+  EXPECT_TRUE(std::is_sorted(ran.begin(), ran.end()));
+  EXPECT_EQ(done, ran);
+}
+
+TEST_P(StoreContractTest, ADoneMayWriteAgain) {
+  absl::Notification second;
+  store_->Write([](StoreTransaction& t) { return t.InsertMachine(TestMachine("m1")); },
+                [&](absl::Status) {
+                  store_->Write(
+                      [](StoreTransaction& t) { return t.InsertMachine(TestMachine("m2")); },
+                      [&](absl::Status status) {
+                        EXPECT_TRUE(status.ok());
+                        second.Notify();
+                      });
+                });
+  second.WaitForNotification();
+  EXPECT_TRUE(Machine("m2").has_value());
+}
+
+TEST_P(StoreContractTest, WhatWasHandedOverIsWrittenBeforeTheStoreCloses) {
+  int done = 0;
+  for (int i = 0; i < 50; ++i) {
+    store_->Write([i](StoreTransaction& t) { return t.PutSecret("uid", absl::StrCat(i), "x"); },
+                  [&](absl::Status status) { done += status.ok(); });
+  }
+  Reopen();
+  EXPECT_EQ(done, 50);
+  EXPECT_TRUE(Get([](StoreReader& r) { return r.FindSecret("uid", "49"); }).has_value());
+}
+
+// What a listener heard, as text.
+std::string Describe(const StoreChanges& changes) {
+  std::string text;
+  for (const auto& change : changes.machines) {
+    const machine::v1::Machine& machine = change.record.machine();
+    absl::StrAppend(&text, machine.uid(), change.removed ? " removed" : "",
+                    " pending=", machine.pending_operation(), "; ");
+  }
+  for (const auto& event : changes.events) {
+    absl::StrAppend(&text, event.operation, "#", event.event.sequence(), "; ");
+  }
+  for (const std::string& cancel : changes.cancels) absl::StrAppend(&text, "cancel ", cancel, "; ");
+  return text;
+}
+
+TEST_P(StoreContractTest, TheListenerHearsEachChangeOnceInOrderAndBeforeTheDones) {
+  std::vector<std::string> heard;
+  store_->SetListener([&](const StoreChanges& changes) { heard.push_back(Describe(changes)); });
+  const auto done = [&](absl::Status status) { heard.push_back(status.ok() ? "done" : "failed"); };
+  Gate gate(*store_);
+  store_->Write([](StoreTransaction& t) { return InsertWholeMachine(t, "dev"); }, done);
+  store_->Write([](StoreTransaction& t) { return t.RequestCancel("operations/dev-create"); }, done);
+  store_->Write([](StoreTransaction& t) { return t.InsertMachine(TestMachine("dev")); }, done);
+  store_->Write([](StoreTransaction& t) { return t.PutSecret("uid", "a", "b"); }, done);
+  store_->Write([](StoreTransaction& t) { return t.DeleteMachine("uid-dev"); }, done);
+  gate.Open();
+  store_ = nullptr;
+  EXPECT_THAT(heard, ElementsAre("uid-dev pending=operations/dev-create; operations/dev-create#1; "
+                                 "operations/dev-create#2; ",
+                                 "cancel operations/dev-create; ",
+                                 "uid-dev removed pending=operations/dev-create; ", "done", "done",
+                                 "failed", "done", "done"));
+}
+
+TEST_P(StoreContractTest, WhatTheListenerHearsIsCommitted) {
+  int heard = 0;
+  store_->SetListener([&](const StoreChanges& changes) {
+    ++heard;
+    EXPECT_EQ(Machine("dev")->machine().etag(), changes.machines[0].record.machine().etag());
+  });
+  ASSERT_TRUE(Write([](StoreTransaction& t) { return InsertWholeMachine(t, "dev"); }).ok());
+  EXPECT_EQ(heard, 1);
+}
+
+TEST_P(StoreContractTest, FinishedOperationsAndRequestsAreKeptForSevenDays) {
+  const OperationRecord open = Begin("open", "create", "a");
+  for (int i = 0; i < 450; ++i) {
+    const std::string name = absl::StrCat("m", i);
+    ASSERT_TRUE(Write([&](StoreTransaction& t) { return InsertWholeMachine(t, name); }).ok());
+    ASSERT_TRUE(Finish(*Operation(absl::StrCat("operations/", name, "-create"))).ok());
+  }
+  clock_.Advance(absl::Hours(7 * 24) - absl::Seconds(1));
+  Reopen();
+  EXPECT_THAT(List("", false, "", 1000), SizeIs(451));
+  clock_.Advance(absl::Seconds(2));
+  Reopen();
+  // A pass takes a bounded number; the writer goes on with the next after each group.
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(Write([](StoreTransaction& t) { return t.PutSecret("uid", "a", "b"); }).ok());
+  }
+  EXPECT_THAT(List("", false, "", 1000), ElementsAre(open.name()));
+  EXPECT_THAT(Get([](StoreReader& r) { return r.ListEvents("operations/m0-create", 0); }),
+              IsEmpty());
+  EXPECT_TRUE(Machine("m0").has_value());
+}
+
+TEST_P(StoreContractTest, TheIdIsMadeOnceAndKept) {
+  const std::string id = store_->orchestrator_id();
+  EXPECT_THAT(id, testing::MatchesRegex("[0-9a-f-]{36}"));
+  Reopen();
+  EXPECT_EQ(store_->orchestrator_id(), id);
+}
+
+TEST_P(StoreContractTest, ManyThreadsWriteAndReadAtOnce) {
+  constexpr int kThreads = 20;
+  constexpr int kEach = 20;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([this, i] {
+      for (int j = 0; j < kEach; ++j) {
+        const std::string name = absl::StrCat("m", i, "-", j);
+        EXPECT_TRUE(Write([&](StoreTransaction& t) { return InsertWholeMachine(t, name); }).ok());
+        EXPECT_TRUE(
+            store_->Read([&](StoreReader& reader) { return CheckWholeMachine(reader, name); })
+                .ok());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(List("", true, "", 1000), SizeIs(kThreads * kEach));
+}
+
+TEST_P(StoreContractTest, OfManyCreatesOfOneNameExactlyOneSucceeds) {
+  std::atomic<int> made = 0;
+  absl::BlockingCounter left(20);
+  for (int i = 0; i < 20; ++i) {
+    store_->Write([](StoreTransaction& t) { return InsertWholeMachine(t, "dev"); },
+                  [&](absl::Status status) {
+                    made += status.ok();
+                    EXPECT_TRUE(status.ok() || absl::IsAlreadyExists(status)) << status;
+                    left.DecrementCount();
+                  });
+  }
+  left.Wait();
+  EXPECT_EQ(made, 1);
+}
+
+std::string FactoryLabel(const testing::TestParamInfo<StoreFactory>& info) {
+  return info.param.label;
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
+                         testing::Values(StoreFactory{
+                             "Sqlite",
+                             [](const std::string& folder, const common::Clock& clock)
+                                 -> absl::StatusOr<std::unique_ptr<Store>> {
+                               DM_ASSIGN_OR_RETURN(
+                                   std::unique_ptr<SqliteStore> store,
+                                   SqliteStore::Open(absl::StrCat(folder, "/it's.db"), clock));
+                               return store;
+                             }}),
+                         FactoryLabel);
+
+}  // namespace
+}  // namespace machine::orchestrator
