@@ -1,0 +1,328 @@
+#include "services/common/rpc/child.h"
+
+#include <fcntl.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "driver/v1/bootstrap.pb.h"
+#include "services/common/process/framed.h"
+#include "services/common/process/unique_fd.h"
+#include "services/common/rpc/server.h"
+#include "services/common/status/status.h"
+#include "services/common/version/version.h"
+
+namespace machine::common {
+namespace {
+
+using ::driver::v1::BootstrapParams;
+using ::driver::v1::BootstrapResult;
+
+constexpr int kProtocol = 1;
+constexpr int kResultFd = 3;
+constexpr int64_t kMaxParamsBytes = 64 << 10;
+constexpr absl::Duration kParamsTimeout = absl::Seconds(10);
+constexpr absl::Duration kDrainGrace = absl::Seconds(10);
+constexpr int kUsageError = 2;
+
+struct Arguments {
+  std::string listen;
+  bool insecure_loopback = false;
+  std::string cookie_file;
+  std::string data_dir;
+  std::string log_level = "info";
+};
+
+// The exit status when the program is done already: help, version or a wrong argument.
+std::optional<int> ParseArguments(int argc, char** argv, const ChildProgram& program,
+                                  Arguments& arguments) {
+  CLI::App app(absl::StrCat(program.description,
+                            "\nWithout --listen it is started by machine-orchestrator."),
+               program.program);
+  app.add_option("--listen", arguments.listen, "Serve on unix:/PATH or, for tests, 127.0.0.1:PORT");
+  app.add_flag("--insecure-loopback", arguments.insecure_loopback,
+               "Allow plain TCP on a loopback address");
+  app.add_option("--cookie-file", arguments.cookie_file,
+                 "File with the cookie that every call on a Unix socket must carry");
+  app.add_option("--data-dir", arguments.data_dir, "Folder for bulky files of instances");
+  app.add_option("--log-level", arguments.log_level, "debug, info, warning or error")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  app.set_version_flag("--version", absl::StrCat(program.program, " version ", kVersion));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<std::string> ReadCookie(const std::string& path) {
+  std::ifstream file(path);
+  std::string cookie((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  absl::StripAsciiWhitespace(&cookie);
+  if (!file || cookie.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("no cookie can be read from ", path));
+  }
+  return cookie;
+}
+
+// Whoever can enter the folder of the socket can call us.
+absl::Status CheckSocketFolder(absl::string_view socket) {
+  const size_t slash = socket.rfind('/');
+  if (socket.empty() || socket[0] != '/' || slash == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--listen unix:", socket, ": an absolute path in a folder of its own is needed"));
+  }
+  const std::string folder(socket.substr(0, slash));
+  struct stat info {};
+  if (stat(folder.c_str(), &info) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(folder, ": ", ErrnoText(errno)));
+  }
+  if (info.st_uid != geteuid() || (info.st_mode & 077) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the folder of the socket, ", folder, ", must be yours and have mode 0700"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BootstrapParams> ParamsFromArguments(const Arguments& arguments) {
+  absl::string_view path = arguments.listen;
+  if (absl::ConsumePrefix(&path, "unix:")) {
+    DM_RETURN_IF_ERROR(CheckSocketFolder(path));
+  } else if (!absl::StartsWith(path, "127.") && !absl::StartsWith(path, "[::1]:")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--listen ", path, ": only unix:/PATH, or 127.0.0.1:PORT with ",
+                     "--insecure-loopback, can be served without TLS"));
+  } else if (!arguments.insecure_loopback) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--listen ", path, ": every user of this host could call it; add --insecure-loopback"));
+  }
+  BootstrapParams params;
+  params.set_protocol(kProtocol);
+  params.set_listen_address(arguments.listen);
+  params.set_log_level(arguments.log_level);
+  params.set_data_dir(arguments.data_dir);
+  if (!arguments.cookie_file.empty()) {
+    DM_ASSIGN_OR_RETURN(*params.mutable_cookie(), ReadCookie(arguments.cookie_file));
+  }
+  return params;
+}
+
+absl::StatusOr<BootstrapParams> ParamsFromParent() {
+  DM_ASSIGN_OR_RETURN(const std::string bytes,
+                      ReadFramed(STDIN_FILENO, kMaxParamsBytes, absl::Now() + kParamsTimeout));
+  BootstrapParams params;
+  if (!params.ParseFromString(bytes)) {
+    return absl::InvalidArgumentError("standard input does not hold BootstrapParams");
+  }
+  if (params.protocol() != kProtocol) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the orchestrator starts children by version ", params.protocol(),
+                     " of the protocol, this ", "program knows version ", kProtocol));
+  }
+  if (!absl::StartsWith(params.listen_address(), "unix:") || params.cookie().empty()) {
+    return absl::InvalidArgumentError("a child needs the address of a Unix socket and a cookie");
+  }
+  return params;
+}
+
+// Nothing this process makes is for others, secrets never reach a core file, and a batch may open
+// as many sockets as the system allows.
+void HardenProcess() {
+  umask(077);
+  prctl(PR_SET_DUMPABLE, 0);
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  signal(SIGPIPE, SIG_IGN);
+}
+
+// Blocks the signals in this thread and those it starts; they are then read from the result.
+UniqueFd TakeSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC));
+}
+
+// An eventfd as a message from any thread to the main thread's poll.
+class Bell {
+ public:
+  Bell() : fd_(eventfd(0, EFD_CLOEXEC)) {}
+  void Ring() const { eventfd_write(fd_.get(), 1); }
+  void Silence() const {
+    eventfd_t count;
+    eventfd_read(fd_.get(), &count);
+  }
+  int fd() const { return fd_.get(); }
+
+ private:
+  const UniqueFd fd_;
+};
+
+// True when the pipe has ended; bytes on it mean nothing.
+bool LifelineEnded(int fd) {
+  std::array<char, 256> ignored{};
+  const ssize_t count = read(fd, ignored.data(), ignored.size());
+  return count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN);
+}
+
+// Waits for a reason to end, drains, and returns the exit status.
+class MainLoop {
+ public:
+  MainLoop(const Logger& log, ChildServer& child, RpcServer& server, const Bell& requested,
+           int signal_fd, int lifeline_fd)
+      : log_(log),
+        child_(child),
+        server_(server),
+        requested_(requested),
+        signal_fd_(signal_fd),
+        lifeline_fd_(lifeline_fd) {}
+
+  int Run() {
+    while (!drained_) {
+      std::array<pollfd, 4> fds{pollfd{signal_fd_, POLLIN, 0}, pollfd{lifeline_fd_, POLLIN, 0},
+                                pollfd{requested_.fd(), POLLIN, 0}, pollfd{done_.fd(), POLLIN, 0}};
+      if (poll(fds.data(), fds.size(), -1) < 0) continue;  // EINTR.
+      if (fds[1].revents != 0 && LifelineEnded(lifeline_fd_)) {
+        log_.Info("the orchestrator is gone; ending at once");
+        _exit(0);
+      }
+      if (fds[0].revents != 0) OnSignal();
+      if (fds[2].revents != 0) {
+        requested_.Silence();
+        BeginDrain("asked to shut down");
+      }
+      if (fds[3].revents != 0) drained_ = true;
+    }
+    drain_.join();
+    if (clean_) return 0;
+    log_.Warning("calls are still running; ending at once");
+    _exit(1);
+  }
+
+ private:
+  void OnSignal() {
+    signalfd_siginfo info{};
+    if (read(signal_fd_, &info, sizeof(info)) != sizeof(info)) return;
+    if (drain_.joinable()) {
+      log_.Warning("second signal; ending at once");
+      _exit(1);
+    }
+    BeginDrain("got a signal to end");
+  }
+
+  // On a thread of its own, so that a second signal and the end of the lifeline are still seen.
+  void BeginDrain(absl::string_view why) {
+    if (drain_.joinable()) return;
+    log_.Info("shutting down", {{"cause", std::string(why)}});
+    drain_ = std::thread([this] {
+      server_.grpc().GetHealthCheckService()->SetServingStatus(false);
+      clean_ = child_.Drain(kDrainGrace);
+      if (clean_) server_.Shutdown(absl::Seconds(1));  // It would wait for the others for ever.
+      done_.Ring();
+    });
+  }
+
+  const Logger& log_;
+  ChildServer& child_;
+  RpcServer& server_;
+  const Bell& requested_;
+  const int signal_fd_;
+  const int lifeline_fd_;
+  const Bell done_;
+  std::thread drain_;
+  bool clean_ = true;  // Written by drain_ before done_ rings.
+  bool drained_ = false;
+};
+
+void Report(const ChildProgram& program, const absl::Status& status, const std::string& address) {
+  BootstrapResult result;
+  result.set_protocol(kProtocol);
+  result.set_name(program.name);
+  result.set_pid(getpid());
+  result.set_address(address);
+  if (!status.ok()) result.set_error(std::string(status.message()));
+  // A parent that is gone shows at the lifeline.
+  WriteFramed(kResultFd, result.SerializeAsString()).IgnoreError();
+  close(kResultFd);
+}
+
+}  // namespace
+
+int RunChild(int argc, char** argv, const ChildProgram& program, const ChildFactory& factory) {
+  // First, before a descriptor of our own can take that number.
+  const bool has_parent = fcntl(kResultFd, F_SETFD, FD_CLOEXEC) == 0 && isatty(STDIN_FILENO) == 0;
+  HardenProcess();
+  const UniqueFd signals = TakeSignals();
+  Arguments arguments;
+  if (const auto status = ParseArguments(argc, argv, program, arguments)) return *status;
+  const bool alone = !arguments.listen.empty();
+  if (!alone && !has_parent) {
+    std::fprintf(stderr, "%s is started by machine-orchestrator; see %s --help for --listen\n",
+                 program.program.c_str(), program.program.c_str());
+    return kUsageError;
+  }
+  const absl::StatusOr<BootstrapParams> params =
+      alone ? ParamsFromArguments(arguments) : ParamsFromParent();
+  const Logger log(
+      params.ok() ? ParseSeverity(params->log_level()).value_or(Severity::kInfo) : Severity::kInfo,
+      program.name);
+  const auto fail = [&](const absl::Status& status) {
+    log.Error("cannot start", {{"error", std::string(status.message())}});
+    if (!alone) Report(program, status, "");
+    return alone && absl::IsInvalidArgument(status) ? kUsageError : 1;
+  };
+  if (!params.ok()) return fail(params.status());
+
+  const auto requested = std::make_shared<Bell>();
+  Metrics metrics;
+  const ChildEnvironment environment{log, metrics, params->orchestrator_id(), params->data_dir(),
+                                     [requested] { requested->Ring(); }};
+  absl::StatusOr<std::unique_ptr<ChildServer>> child = factory(environment);
+  if (!child.ok()) return fail(child.status());
+  RpcServerOptions options;
+  options.address = params->listen_address();
+  options.cookie = params->cookie();
+  options.insecure_loopback = arguments.insecure_loopback;
+  options.services = (*child)->services();
+  options.metrics = &metrics;
+  absl::StatusOr<std::unique_ptr<RpcServer>> server = RpcServer::Start(options);
+  if (!server.ok()) return fail(server.status());
+  log.Info("listening", {{"address", (*server)->address()}});
+  if (!alone) Report(program, absl::OkStatus(), (*server)->address());
+
+  return MainLoop(log, **child, **server, *requested, signals.get(), alone ? -1 : STDIN_FILENO)
+      .Run();
+}
+
+}  // namespace machine::common
