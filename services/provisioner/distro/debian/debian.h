@@ -1,0 +1,14 @@
+// Debian.
+#ifndef SERVICES_PROVISIONER_DISTRO_DEBIAN_DEBIAN_H_
+#define SERVICES_PROVISIONER_DISTRO_DEBIAN_DEBIAN_H_
+
+#include "services/provisioner/distro/distro.h"
+
+namespace machine::provisioner {
+
+/// Its entry in the table.
+Distro Debian();
+
+}  // namespace machine::provisioner
+
+#endif  // SERVICES_PROVISIONER_DISTRO_DEBIAN_DEBIAN_H_

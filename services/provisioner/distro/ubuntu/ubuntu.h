@@ -1,0 +1,14 @@
+// Ubuntu.
+#ifndef SERVICES_PROVISIONER_DISTRO_UBUNTU_UBUNTU_H_
+#define SERVICES_PROVISIONER_DISTRO_UBUNTU_UBUNTU_H_
+
+#include "services/provisioner/distro/distro.h"
+
+namespace machine::provisioner {
+
+/// Its entry in the table.
+Distro Ubuntu();
+
+}  // namespace machine::provisioner
+
+#endif  // SERVICES_PROVISIONER_DISTRO_UBUNTU_UBUNTU_H_

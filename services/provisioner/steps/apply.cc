@@ -1,0 +1,76 @@
+#include "services/provisioner/steps/apply.h"
+
+#include <openssl/sha.h>
+
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "services/provisioner/host/shell_text.h"
+#include "services/provisioner/steps/host_script.h"
+#include "services/provisioner/steps/install.h"
+
+namespace machine::provisioner {
+namespace {
+
+constexpr char kApplyScript[] =
+#include "services/provisioner/steps/apply.sh.inc"
+    ;
+
+std::string Sha256Hex(absl::string_view text) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(),
+         reinterpret_cast<uint8_t*>(digest.data()));
+  return absl::BytesToHexString(digest);
+}
+
+// In lines, as some implementations of base64 want it.
+std::string Base64Lines(absl::string_view text) {
+  constexpr size_t kLine = 76;
+  const std::string encoded = absl::Base64Escape(text);
+  std::string lines;
+  for (size_t i = 0; i < encoded.size(); i += kLine) {
+    absl::StrAppend(&lines, encoded.substr(i, kLine), "\n");
+  }
+  return lines;
+}
+
+void AppendPut(const WantedFile& file, std::string& script) {
+  absl::StrAppend(&script, "put ", ShellQuote(file.path), absl::StrFormat(" %o", file.mode),
+                  " <<'MACHINE_FILE_END'\n", Base64Lines(file.contents), "MACHINE_FILE_END\n");
+}
+
+}  // namespace
+
+bool SameFile(const Facts& facts, const WantedFile& wanted) {
+  const auto found = facts.files.find(wanted.path);
+  return found != facts.files.end() && found->second.sha256 == Sha256Hex(wanted.contents) &&
+         found->second.mode == wanted.mode && found->second.uid == 0;
+}
+
+absl::Status ApplyChanges(common::CallScope& call, RemoteHost& host, const Facts& facts,
+                          const Changes& changes) {
+  std::string script = kApplyScript;
+  absl::StrAppend(&script, "begin\n");
+  if (!changes.certificates.empty()) {
+    absl::StrAppend(&script, "say 'Copying certs to the remote machine...'\n");
+    for (const WantedFile& file : changes.certificates) AppendPut(file, script);
+  }
+  if (!changes.configuration.empty()) {
+    absl::StrAppend(&script, "say 'Setting Docker configuration on the remote daemon...'\n");
+    for (const WantedFile& file : changes.configuration) AppendPut(file, script);
+  }
+  if (!changes.host_name.empty()) {
+    absl::StrAppend(&script, "set_hostname ", ShellQuote(changes.host_name), "\n");
+  }
+  if (changes.enable) absl::StrAppend(&script, "enable_engine\n");
+  if (changes.restart) {
+    absl::StrAppend(&script, "reload_units ", ShellQuote(changes.expected_argument),
+                    "\nrestart_engine\n");
+  }
+  absl::StrAppend(&script, "finish\n");
+  return RunHostScript(call, host, AsRoot(facts), "configure", std::move(script)).status();
+}
+
+}  // namespace machine::provisioner

@@ -1,0 +1,49 @@
+// Bringing a host to the wanted configuration.
+#ifndef SERVICES_PROVISIONER_STEPS_APPLY_H_
+#define SERVICES_PROVISIONER_STEPS_APPLY_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "services/common/rpc/call_scope.h"
+#include "services/provisioner/detect/facts.h"
+#include "services/provisioner/host/remote_host.h"
+
+namespace machine::provisioner {
+
+/// A file as it is to be, owned by root.
+struct WantedFile {
+  std::string path;
+  int mode = 0644;
+  std::string contents;
+};
+
+/// What differs between a host and what is wanted of it.
+struct Changes {
+  std::vector<WantedFile> certificates;
+  std::vector<WantedFile> configuration;
+  std::string host_name;  ///< Empty: stays.
+  bool enable = false;    ///< Start the engine at boot.
+  bool restart = false;   ///< Restart, or start, the engine.
+  /// What the engine's effective command line must hold; empty for nothing.
+  std::string expected_argument;
+
+  bool empty() const {
+    return certificates.empty() && configuration.empty() && host_name.empty() && !enable &&
+           !restart;
+  }
+};
+
+/// True when the host's file is what is wanted, contents, mode and owner.
+bool SameFile(const Facts& facts, const WantedFile& wanted);
+
+/// Makes the changes with one command. FAILED_PRECONDITION HOST_COMMAND_FAILED with what failed,
+/// for an engine that does not start with the last lines of its log.
+absl::Status ApplyChanges(common::CallScope& call, RemoteHost& host, const Facts& facts,
+                          const Changes& changes);
+
+}  // namespace machine::provisioner
+
+#endif  // SERVICES_PROVISIONER_STEPS_APPLY_H_

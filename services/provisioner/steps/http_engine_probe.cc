@@ -1,0 +1,76 @@
+#include "services/provisioner/steps/http_engine_probe.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "services/common/http/http_message.h"
+#include "services/common/status/status.h"
+
+namespace machine::provisioner {
+namespace {
+
+using ::machine::common::Error;
+
+// A packet filter that drops everything is told from a slow engine by this.
+constexpr absl::Duration kOneTry = absl::Seconds(10);
+
+absl::Status Unreachable(absl::StatusCode code, absl::string_view docker_url,
+                         absl::string_view cause) {
+  return Error(code, machine::v1::ERROR_REASON_ENGINE_UNREACHABLE,
+               absl::StrCat("the engine at ", docker_url, " does not answer: ", cause),
+               {{"docker_url", std::string(docker_url)}});
+}
+
+absl::Status ExplainFailure(const absl::Status& status, absl::string_view docker_url) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return Unreachable(
+          absl::StatusCode::kUnavailable, docker_url,
+          absl::StrCat(status.message(),
+                       "; if the engine is up, a firewall or the provider's security "
+                       "rules may block the port"));
+    case absl::StatusCode::kCancelled:
+      return status;
+    default:
+      return Unreachable(absl::StatusCode::kFailedPrecondition, docker_url, status.message());
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<EngineVersion> HttpEngineProbe::Ask(common::CallScope& call,
+                                                   absl::string_view docker_url,
+                                                   const std::optional<EngineTls>& tls) const {
+  absl::string_view address = docker_url;
+  if (!absl::ConsumePrefix(&address, "tcp://") || address.empty() ||
+      absl::StrContains(address, '/')) {
+    return common::InvalidField("docker_url", "must be tcp://HOST:PORT");
+  }
+  common::HttpRequest request;
+  // Without a version in the path every engine answers, with the versions that it speaks.
+  request.url = absl::StrCat(tls.has_value() ? "https://" : "http://", address, "/version");
+  if (tls.has_value()) {
+    request.tls.ca_pem = tls->ca_pem;
+    request.tls.client_cert_pem = tls->client_cert_pem;
+    request.tls.client_key_pem = common::SecretString(tls->client_key_pem);
+  }
+  request.deadline = std::min(call.deadline(), absl::Now() + kOneTry);
+  request.max_attempts = 1;
+  request.max_response_bytes = 1 << 20;
+  // A machine is spoken to directly, as by ssh.
+  request.proxy = "";
+  request.cancelled = [&call] { return call.cancelled(); };
+  const absl::StatusOr<common::HttpResponse> response = http_.Send(std::move(request));
+  if (!response.ok()) return ExplainFailure(response.status(), docker_url);
+  if (response->status != 200) {
+    return Unreachable(absl::StatusCode::kUnavailable, docker_url,
+                       absl::StrCat("HTTP status ", response->status));
+  }
+  return common::Annotate(ReadVersionAnswer(response->body), docker_url);
+}
+
+}  // namespace machine::provisioner

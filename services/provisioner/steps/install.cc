@@ -1,0 +1,89 @@
+#include "services/provisioner/steps/install.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/common/status/status.h"
+#include "services/provisioner/host/shell_text.h"
+#include "services/provisioner/steps/host_script.h"
+
+namespace machine::provisioner {
+namespace {
+
+using ::machine::common::Error;
+
+// The first boot of a cloud image with updates takes minutes; beyond this somebody should look.
+constexpr absl::Duration kLongestWait = absl::Minutes(10);
+
+absl::Status CheckDiskSpace(const Facts& facts) {
+  for (const DiskFacts& disk : facts.disks) {
+    if (disk.free_kib >= kNeededDiskKib) continue;
+    return Error(
+        absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_HOST_COMMAND_FAILED,
+        absl::StrCat("not enough space on the host to install the engine: ", disk.free_kib / 1024,
+                     " MiB are free on ", disk.mount, ", ", kNeededDiskKib / 1024,
+                     " MiB are needed (No space left on device)"),
+        {{"step", "install"},
+         {"mount", disk.mount},
+         {"free_mib", absl::StrCat(disk.free_kib / 1024)}});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ScriptOutcome> RunPackagesScript(common::CallScope& call, RemoteHost& host,
+                                                const Distro& distro, absl::string_view action,
+                                                absl::string_view install_url, Facts& facts) {
+  // Time is left for the installation itself.
+  const absl::Duration wait = std::min(call.Remaining() / 2, kLongestWait);
+  std::string text = absl::StrCat(
+      ShellVariable("action", action), ShellVariable("engine_package", distro.engine_package),
+      ShellVariable("extra_packages", distro.extra_packages),
+      ShellVariable("install_url", install_url), ShellVariable("dockerd", facts.dockerd_path),
+      ShellVariable("wait_seconds", absl::StrCat(absl::ToInt64Seconds(wait))),
+      distro.packages_script, FactsScript());
+  DM_ASSIGN_OR_RETURN(ScriptOutcome outcome,
+                      RunHostScript(call, host, AsRoot(facts),
+                                    action == "upgrade" ? "upgrade" : "install", std::move(text)));
+  DM_RETURN_IF_ERROR(ParseFacts(outcome.output, facts));
+  return outcome;
+}
+
+}  // namespace
+
+absl::Status InstallEngine(common::CallScope& call, RemoteHost& host, const Distro& distro,
+                           absl::string_view install_url, Facts& facts) {
+  DM_RETURN_IF_ERROR(CheckDiskSpace(facts));
+  const auto outcome = RunPackagesScript(
+      call, host, distro, install_url.empty() ? "install" : "script", install_url, facts);
+  if (!outcome.ok()) return outcome.status();
+  if (!facts.engine_installed()) {
+    return Error(
+        absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_HOST_COMMAND_FAILED,
+        "the installation reported success, but the host has no dockerd", {{"step", "install"}});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> UpgradeEngine(common::CallScope& call, RemoteHost& host, const Distro& distro,
+                                   Facts& facts) {
+  DM_RETURN_IF_ERROR(CheckDiskSpace(facts));
+  DM_ASSIGN_OR_RETURN(const ScriptOutcome outcome,
+                      RunPackagesScript(call, host, distro, "upgrade", "", facts));
+  return outcome.changed;
+}
+
+absl::Status CheckRootAccess(const Facts& facts) {
+  if (facts.access != RootAccess::kNone) return absl::OkStatus();
+  return Error(
+      absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_HOST_COMMAND_FAILED,
+      absl::StrCat("user \"", facts.user, "\" cannot become root on the host (", facts.access_error,
+                   "); log in as root, or allow this user sudo without a password"),
+      {{"step", "privileges"}, {"user", facts.user}});
+}
+
+RunAs AsRoot(const Facts& facts) {
+  return facts.access == RootAccess::kSudo ? RunAs::kSudo : RunAs::kLogin;
+}
+
+}  // namespace machine::provisioner
