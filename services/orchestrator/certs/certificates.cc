@@ -1,0 +1,150 @@
+#include "services/orchestrator/certs/certificates.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/common/status/status.h"
+
+namespace machine::orchestrator {
+namespace {
+
+constexpr absl::string_view kCaName = "ca";
+// Whose secrets the keys are, for the vault.
+constexpr absl::string_view kKeyOwner = "certificates";
+
+std::string ClientName(absl::string_view user) { return absl::StrCat("client/", user); }
+
+absl::StatusOr<CertificateRecord> ToRecord(const SecretVault& vault, absl::string_view name,
+                                           absl::string_view cert_pem, absl::string_view key_pem) {
+  CertificateRecord record;
+  record.set_name(std::string(name));
+  record.set_cert_pem(std::string(cert_pem));
+  DM_ASSIGN_OR_RETURN(*record.mutable_key_sealed(), vault.Seal(kKeyOwner, name, key_pem));
+  return record;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<CertificateRecord>> Certificates::FindRecord(absl::string_view name) {
+  std::optional<CertificateRecord> record;
+  DM_RETURN_IF_ERROR(store_.Read([&](StoreReader& reader) -> absl::Status {
+    DM_ASSIGN_OR_RETURN(record, reader.FindCertificate(name));
+    return absl::OkStatus();
+  }));
+  return record;
+}
+
+absl::StatusOr<common::CertAuthority> Certificates::Ca() {
+  absl::MutexLock lock(&mu_);
+  return CaLocked();
+}
+
+absl::StatusOr<common::CertAuthority> Certificates::CaLocked() {
+  if (!ca_.has_value()) {
+    DM_ASSIGN_OR_RETURN(ca_, common::Annotate(LoadOrCreateCa(), "certificate authority"));
+  }
+  return *ca_;
+}
+
+absl::StatusOr<common::CertAuthority> Certificates::LoadOrCreateCa() {
+  DM_ASSIGN_OR_RETURN(std::optional<CertificateRecord> record, FindRecord(kCaName));
+  if (!record.has_value()) {
+    // The id tells the authorities of two orchestrators apart, for people and for TLS libraries.
+    DM_ASSIGN_OR_RETURN(
+        const common::CertAuthority fresh,
+        common::CertAuthority::Create(absl::StrCat("docker-machine ", store_.orchestrator_id()),
+                                      kCaLifetime, clock_));
+    DM_ASSIGN_OR_RETURN(record,
+                        ToRecord(vault_, kCaName, fresh.cert_pem(), fresh.key_pem().view()));
+    // Of several orchestrators on one store, the first to commit makes the authority of all.
+    DM_RETURN_IF_ERROR(store_.WriteAndWait([&](StoreTransaction& transaction) -> absl::Status {
+      DM_ASSIGN_OR_RETURN(std::optional<CertificateRecord> other,
+                          transaction.FindCertificate(kCaName));
+      if (!other.has_value()) return transaction.PutCertificate(*record);
+      record = std::move(other);
+      return absl::OkStatus();
+    }));
+  }
+  DM_ASSIGN_OR_RETURN(const common::SecretString key,
+                      vault_.Open(kKeyOwner, kCaName, record->key_sealed()));
+  return common::CertAuthority::FromPem(record->cert_pem(), key.view(), clock_);
+}
+
+bool Certificates::IsFresh(absl::Time not_before, absl::Time not_after,
+                           absl::Time ca_not_after) const {
+  const absl::Duration left = not_after - clock_.Now();
+  return left > absl::ZeroDuration() &&
+         (left >= (not_after - not_before) / 3 || not_after >= ca_not_after);
+}
+
+absl::StatusOr<ServerCertificate> Certificates::IssueServer(const std::vector<std::string>& names) {
+  DM_ASSIGN_OR_RETURN(const common::CertAuthority ca, Ca());
+  DM_ASSIGN_OR_RETURN(
+      const common::IssuedCert issued,
+      common::Annotate(ca.IssueServer(names, kServerLifetime), "server certificate"));
+  return ServerCertificate{.cert_pem = issued.cert_pem,
+                           .key_pem = std::string(issued.key_pem.view()),
+                           .not_after = issued.not_after};
+}
+
+bool Certificates::NeedsRenewal(absl::string_view cert_pem) {
+  const absl::StatusOr<common::CertAuthority> ca = Ca();
+  const absl::StatusOr<common::CertInfo> info = common::CertInfo::Parse(cert_pem);
+  return !ca.ok() || !info.ok() || !IsFresh(info->not_before, info->not_after, ca->not_after()) ||
+         !common::VerifySignedBy(cert_pem, ca->cert_pem()).ok();
+}
+
+absl::StatusOr<ClientBundle> Certificates::BundleOf(absl::string_view user) {
+  absl::MutexLock lock(&mu_);
+  DM_ASSIGN_OR_RETURN(const common::CertAuthority ca, CaLocked());
+  const auto cached = clients_.find(user);
+  if (cached != clients_.end() &&
+      IsFresh(cached->second.not_before, cached->second.not_after, ca.not_after())) {
+    return cached->second;
+  }
+  const std::string context = absl::StrCat("client certificate of ", user);
+  DM_ASSIGN_OR_RETURN(std::optional<ClientBundle> bundle,
+                      common::Annotate(LoadClient(ca, user), context));
+  if (!bundle.has_value()) {
+    DM_ASSIGN_OR_RETURN(bundle, common::Annotate(IssueClient(ca, user), context));
+  }
+  clients_.insert_or_assign(std::string(user), *bundle);
+  return *std::move(bundle);
+}
+
+absl::StatusOr<std::optional<ClientBundle>> Certificates::LoadClient(
+    const common::CertAuthority& ca, absl::string_view user) {
+  const std::string name = ClientName(user);
+  DM_ASSIGN_OR_RETURN(const std::optional<CertificateRecord> record, FindRecord(name));
+  if (!record.has_value()) return std::nullopt;
+  DM_ASSIGN_OR_RETURN(const common::CertInfo info, common::CertInfo::Parse(record->cert_pem()));
+  if (!IsFresh(info.not_before, info.not_after, ca.not_after()) ||
+      !common::VerifySignedBy(record->cert_pem(), ca.cert_pem()).ok()) {
+    return std::nullopt;
+  }
+  DM_ASSIGN_OR_RETURN(const common::SecretString key,
+                      vault_.Open(kKeyOwner, name, record->key_sealed()));
+  return ClientBundle{.ca_pem = ca.cert_pem(),
+                      .cert_pem = record->cert_pem(),
+                      .key_pem = std::string(key.view()),
+                      .not_before = info.not_before,
+                      .not_after = info.not_after};
+}
+
+absl::StatusOr<ClientBundle> Certificates::IssueClient(const common::CertAuthority& ca,
+                                                       absl::string_view user) {
+  // No URI: this one is for engines and gives no role with an orchestrator.
+  DM_ASSIGN_OR_RETURN(const common::IssuedCert issued,
+                      ca.IssueClient({.common_name = std::string(user)}, kClientLifetime));
+  DM_ASSIGN_OR_RETURN(const CertificateRecord record,
+                      ToRecord(vault_, ClientName(user), issued.cert_pem, issued.key_pem.view()));
+  DM_RETURN_IF_ERROR(store_.WriteAndWait(
+      [&](StoreTransaction& transaction) { return transaction.PutCertificate(record); }));
+  return ClientBundle{.ca_pem = ca.cert_pem(),
+                      .cert_pem = issued.cert_pem,
+                      .key_pem = std::string(issued.key_pem.view()),
+                      .not_before = issued.not_before,
+                      .not_after = issued.not_after};
+}
+
+}  // namespace machine::orchestrator

@@ -1,0 +1,93 @@
+#include "services/orchestrator/secrets/secret_vault.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "services/common/status/status.h"
+
+namespace machine::orchestrator {
+namespace {
+
+// Where the store keeps which key it is sealed with. Not sealed: the id says nothing of the key.
+constexpr absl::string_view kVaultOwner = "vault";
+constexpr absl::string_view kKeyIdName = "key_id";
+
+// The length makes it impossible that two pairs give the same bytes.
+std::string BoundTo(absl::string_view owner, absl::string_view name) {
+  return absl::StrCat(owner.size(), ":", owner, name);
+}
+
+absl::Status WrongKey(absl::string_view key_path, absl::string_view what,
+                      absl::string_view wanted_id) {
+  return absl::FailedPreconditionError(absl::StrCat("the key file ", key_path, " ", what,
+                                                    ": the store's secrets were sealed with key ",
+                                                    wanted_id, "; put that file back"));
+}
+
+}  // namespace
+
+absl::StatusOr<SecretVault> SecretVault::LoadOrCreate(absl::string_view key_path, Store& store) {
+  std::optional<std::string> wanted_id;
+  DM_RETURN_IF_ERROR(store.Read([&](StoreReader& reader) -> absl::Status {
+    DM_ASSIGN_OR_RETURN(wanted_id, reader.FindSecret(kVaultOwner, kKeyIdName));
+    return absl::OkStatus();
+  }));
+  if (!wanted_id.has_value()) {
+    DM_ASSIGN_OR_RETURN(common::SealingKey key, common::SealingKey::FromNewFile(key_path));
+    DM_RETURN_IF_ERROR(store.WriteAndWait([&key](StoreTransaction& transaction) {
+      return transaction.PutSecret(kVaultOwner, kKeyIdName, key.id());
+    }));
+    return SecretVault(std::move(key));
+  }
+  absl::StatusOr<common::SealingKey> key = common::SealingKey::FromFile(key_path);
+  if (absl::IsNotFound(key.status())) return WrongKey(key_path, "is missing", *wanted_id);
+  DM_RETURN_IF_ERROR(key.status());
+  if (key->id() != *wanted_id) return WrongKey(key_path, "is another one", *wanted_id);
+  return SecretVault(*std::move(key));
+}
+
+absl::StatusOr<std::string> SecretVault::Seal(absl::string_view owner, absl::string_view name,
+                                              absl::string_view plaintext) const {
+  return key_.Seal(plaintext, BoundTo(owner, name));
+}
+
+absl::StatusOr<common::SecretString> SecretVault::Open(absl::string_view owner,
+                                                       absl::string_view name,
+                                                       absl::string_view sealed) const {
+  return common::Annotate(key_.Open(sealed, BoundTo(owner, name)),
+                          absl::StrCat("secret ", name, " of ", owner));
+}
+
+std::vector<std::pair<std::string, std::string>> SplitSecrets(machine::v1::Machine& machine) {
+  std::vector<std::pair<std::string, std::string>> secrets;
+  for (machine::v1::OptionValue& option : *machine.mutable_driver_options()) {
+    if (!option.has_secret_value()) continue;
+    secrets.emplace_back(option.name(), std::move(*option.mutable_secret_value()));
+    option.set_secret_ref(absl::StrCat("secrets/", machine.uid(), "/", option.name()));
+  }
+  return secrets;
+}
+
+absl::StatusOr<std::vector<machine::v1::OptionValue>> JoinSecrets(
+    StoreReader& reader, const SecretVault& vault, const machine::v1::Machine& machine) {
+  std::vector<machine::v1::OptionValue> options(machine.driver_options().begin(),
+                                                machine.driver_options().end());
+  for (machine::v1::OptionValue& option : options) {
+    if (!option.has_secret_ref()) continue;
+    DM_ASSIGN_OR_RETURN(const std::optional<std::string> sealed,
+                        reader.FindSecret(machine.uid(), option.name()));
+    if (!sealed.has_value()) {
+      return common::Error(
+          absl::StatusCode::kDataLoss, machine::v1::ERROR_REASON_STORE_CORRUPT,
+          absl::StrCat("the store has lost the value of option ", option.name(), " of ",
+                       machine.name(), ": restore the store from a backup"),
+          {{"machine", machine.name()}});
+    }
+    DM_ASSIGN_OR_RETURN(const common::SecretString value,
+                        vault.Open(machine.uid(), option.name(), *sealed));
+    option.set_secret_value(std::string(value.view()));
+  }
+  return options;
+}
+
+}  // namespace machine::orchestrator

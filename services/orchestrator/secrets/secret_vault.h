@@ -1,0 +1,53 @@
+// Sealing of what the store must not show: secret options, private keys, driver states.
+#ifndef SERVICES_ORCHESTRATOR_SECRETS_SECRET_VAULT_H_
+#define SERVICES_ORCHESTRATOR_SECRETS_SECRET_VAULT_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "machine/v1/machine.pb.h"
+#include "services/common/crypto/sealing.h"
+#include "services/common/crypto/secret_string.h"
+#include "services/orchestrator/store/store.h"
+
+namespace machine::orchestrator {
+
+/// Seals values under one key and binds each to its owner and name, so that a sealed value that was
+/// copied to another row cannot be opened there. Immutable and thread-safe.
+class SecretVault {
+ public:
+  explicit SecretVault(common::SealingKey key) : key_(std::move(key)) {}
+
+  /// The vault of `store` with the key in the file at `key_path`; a new store gets a new key.
+  /// FAILED_PRECONDITION when the store was sealed with another key or the file is gone: then
+  /// nothing is created. Else as common::SealingKey::FromFile. Waits for the disk.
+  static absl::StatusOr<SecretVault> LoadOrCreate(absl::string_view key_path, Store& store);
+
+  /// `owner` is a machine's uid, or what else the value belongs to.
+  absl::StatusOr<std::string> Seal(absl::string_view owner, absl::string_view name,
+                                   absl::string_view plaintext) const;
+
+  /// DATA_LOSS STORE_CORRUPT, naming owner and name, when it was not sealed for them with this key.
+  absl::StatusOr<common::SecretString> Open(absl::string_view owner, absl::string_view name,
+                                            absl::string_view sealed) const;
+
+ private:
+  common::SealingKey key_;
+};
+
+/// Takes the values of secret options out of `machine`, whose uid is set, and leaves a secret_ref
+/// in their places. What it returns, name and value each, is to be sealed and kept.
+std::vector<std::pair<std::string, std::string>> SplitSecrets(machine::v1::Machine& machine);
+
+/// The machine's options with the secret values back in, for a driver's call.
+/// DATA_LOSS STORE_CORRUPT when one is not in the store.
+absl::StatusOr<std::vector<machine::v1::OptionValue>> JoinSecrets(
+    StoreReader& reader, const SecretVault& vault, const machine::v1::Machine& machine);
+
+}  // namespace machine::orchestrator
+
+#endif  // SERVICES_ORCHESTRATOR_SECRETS_SECRET_VAULT_H_
