@@ -13,7 +13,7 @@ _LIBRARIES = {
     "curl": ("libcurl", None, [":ssl"]),
     "gtest": ("gtest gmock", ["-l:libgmock.a", "-l:libgtest.a", "-lpthread"], []),
     "gtest_main": ("gtest gmock", ["-l:libgmock_main.a"], [":gtest"]),
-    "httplib": ("", [], []),
+    "httplib": ("cpp-httplib", None, [":ssl"]),
     "json": ("nlohmann_json", [], []),
     "pq": ("libpq", None, [":ssl"]),
     "prometheus": ("prometheus-cpp-core", ["-lprometheus-cpp-pull", "-lprometheus-cpp-core"], []),
@@ -25,6 +25,15 @@ _LIBRARIES = {
     "ssl": ("openssl", None, []),
     "ssl_static": ("openssl", ["-l:libssl.a", "-l:libcrypto.a", "-ldl", "-lpthread"], []),
     "yaml": ("yaml-cpp", ["-l:libyaml-cpp.a"], []),
+}
+
+# What Debian compiled cpp-httplib with; its classes are laid out accordingly.
+_DEFINES = {
+    "httplib": [
+        "CPPHTTPLIB_OPENSSL_SUPPORT",
+        "CPPHTTPLIB_ZLIB_SUPPORT",
+        "CPPHTTPLIB_BROTLI_SUPPORT",
+    ],
 }
 
 _GRPC = ["-l:lib%s.a" % name for name in [
@@ -43,14 +52,14 @@ def _run(ctx, command):
              (" ".join(command), result.stderr.strip()))
     return result.stdout.strip()
 
-def _library(name, link_options, deps, cflags = []):
+def _library(name, link_options, deps, defines = []):
     return """cc_library(
     name = "{name}",
-    copts = {copts},
+    defines = {defines},
     linkopts = {linkopts},
     deps = {deps},
 )
-""".format(name = name, copts = cflags, linkopts = link_options, deps = deps)
+""".format(name = name, defines = defines, linkopts = link_options, deps = deps)
 
 def _impl(ctx):
     blocks = ['package(default_visibility = ["//visibility:public"])\n']
@@ -67,7 +76,7 @@ def _impl(ctx):
             _run(ctx, ["pkg-config", "--print-errors", "--exists"] + package.split(" "))
         if link_options == None:
             link_options = _run(ctx, ["pkg-config", "--libs"] + package.split(" ")).split(" ")
-        blocks.append(_library(name, link_options, deps))
+        blocks.append(_library(name, link_options, deps, _DEFINES.get(name, [])))
     ctx.file("BUILD.bazel", "\n".join(blocks))
 
 system_libraries = repository_rule(
