@@ -1,14 +1,12 @@
 #include "services/orchestrator/store/sqlite_schema.h"
 
-#include <sys/random.h>
-
 #include <cstdint>
 #include <string>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/common/crypto/random.h"
 #include "services/common/status/status.h"
 
 namespace machine::orchestrator {
@@ -30,18 +28,6 @@ absl::StatusOr<int64_t> SchemaVersion(SqliteConnection& db, absl::string_view pa
   return found ? version.Int(0) : 0;
 }
 
-absl::StatusOr<std::string> NewUuid() {
-  std::string bytes(16, '\0');
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    return absl::InternalError("no random bytes from the system");
-  }
-  bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x40);
-  bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
-  const std::string hex = absl::BytesToHexString(bytes);
-  return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-",
-                      hex.substr(16, 4), "-", hex.substr(20));
-}
-
 absl::Status MigrateFrom(SqliteConnection& db, int64_t version) {
   const absl::Span<const char* const> migrations = SqliteMigrations();
   for (size_t next = version; next < migrations.size(); ++next) {
@@ -49,9 +35,8 @@ absl::Status MigrateFrom(SqliteConnection& db, int64_t version) {
         common::Annotate(db.Execute(migrations[next]), absl::StrCat("migration ", next + 1)));
   }
   if (version == 0) {
-    DM_ASSIGN_OR_RETURN(const std::string id, NewUuid());
-    DM_RETURN_IF_ERROR(
-        db.Change("INSERT INTO orchestrator (id) VALUES (?1)", absl::string_view(id)));
+    DM_RETURN_IF_ERROR(db.Change("INSERT INTO orchestrator (id) VALUES (?1)",
+                                 absl::string_view(common::NewUuid())));
     DM_RETURN_IF_ERROR(
         db.Execute("CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;"
                    "INSERT INTO schema_version VALUES (0)"));
