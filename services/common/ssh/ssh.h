@@ -28,6 +28,9 @@
 
 namespace machine::common {
 
+/// `text` as one word of a POSIX shell.
+std::string ShellQuote(absl::string_view text);
+
 /// Which account on which host, and what proves who both sides are.
 struct SshTarget {
   std::string host;  ///< Name or address, IPv6 without brackets. Required.
@@ -81,6 +84,8 @@ struct SessionCallbacks {
   absl::AnyInvocable<void()> on_started;
   absl::AnyInvocable<void(absl::string_view bytes)> on_stdout;
   absl::AnyInvocable<void(absl::string_view bytes)> on_stderr;
+  /// The far side will send no more; a tunnel may answer with SendEof().
+  absl::AnyInvocable<void()> on_eof;
   /// `bytes` more of what was given to Write() have left its buffer.
   absl::AnyInvocable<void(size_t bytes)> on_written;
   /// The command ended; for a tunnel, the far side closed (code 0). As in RunResult.
@@ -144,13 +149,15 @@ class SshConnection {
 
   /// Runs `command` in the user's login shell. OK whatever the exit code. Otherwise UNAVAILABLE
   /// SSH_UNREACHABLE (connection lost, the command may or may not have run), DEADLINE_EXCEEDED
-  /// STEP_TIMEOUT or CANCELLED (the command was sent SIGTERM and its input and output were closed).
+  /// STEP_TIMEOUT or CANCELLED. The command then loses its input and output and is sent SIGTERM,
+  /// which sshd does since OpenSSH 7.9 and not for root: one that writes nothing may go on.
   virtual absl::StatusOr<RunResult> Run(absl::string_view command, RunOptions options = {}) = 0;
 
-  /// Writes a file as the login user: beside it first, then renamed over it, so that a reader sees
-  /// the old file or the new one, never with more permissions than `mode`. Its folder must exist.
-  /// By sftp, or by a command where the server has no sftp. PERMISSION_DENIED, NOT_FOUND (no such
-  /// folder) or INTERNAL with the server's words, or as Run().
+  /// Writes a file as the login user (a relative path is below the home folder): beside it first,
+  /// then renamed over it, so that a reader sees the old file or the new one, never with more
+  /// permissions than `mode`. Its folder must exist. By sftp, or by a command where the server has
+  /// no sftp. PERMISSION_DENIED, NOT_FOUND (no such folder) or INTERNAL with the server's words, or
+  /// as Run().
   virtual absl::Status Upload(absl::string_view path, mode_t mode, absl::string_view contents,
                               const CallLimits& limits = {}) = 0;
 
