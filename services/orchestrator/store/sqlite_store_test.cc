@@ -187,6 +187,12 @@ TEST_F(SqliteStoreTest, ADatabaseOfAnotherProgramIsLeftAsItIs) {
   EXPECT_EQ(*common::ReadFile(path_), before);
 }
 
+TEST_F(SqliteStoreTest, WhatACrashLeftOfANewStoreIsNoneYet) {
+  ASSERT_TRUE(common::WriteFileAtomically(absl::StrCat(path_, ".new"), "half", 0600).ok());
+  EXPECT_NE(Open(), nullptr);
+  EXPECT_NE(access(absl::StrCat(path_, ".new").c_str(), F_OK), 0);
+}
+
 TEST_F(SqliteStoreTest, AnEmptyFileIsANewStore) {
   ASSERT_TRUE(common::WriteFileAtomically(path_, "", 0600).ok());
   EXPECT_NE(Open(), nullptr);
