@@ -1,0 +1,37 @@
+// Help texts in the original's layout.
+#ifndef CLI_ARGS_HELP_H_
+#define CLI_ARGS_HELP_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "cli/args/flags.h"
+
+namespace machine::cli {
+
+/// What help says of a command.
+struct CommandInfo {
+  std::string name;
+  /// One line, also in the list of commands.
+  std::string summary;
+  /// "Argument is a machine name." and the like; may be empty.
+  std::string description;
+  std::vector<Flag> flags;
+};
+
+/// What help says of the program.
+struct ProgramInfo {
+  /// "1.0.0, build 0123456".
+  std::string version;
+  std::vector<Flag> flags;
+  std::vector<CommandInfo> commands;
+};
+
+std::string CommandHelp(const CommandInfo& info);
+std::string ProgramHelp(const ProgramInfo& info);
+
+}  // namespace machine::cli
+
+#endif  // CLI_ARGS_HELP_H_

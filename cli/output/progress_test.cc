@@ -1,0 +1,50 @@
+#include "cli/output/progress.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
+
+namespace machine::cli {
+namespace {
+
+TEST(ProgressTest, LanesComeOutOneAfterTheOther) {
+  FakeConsole console;
+  Progress progress(console, 3);
+  progress.Out(1, "b1");
+  progress.Out(0, "a1");
+  progress.Out(2, "c1");
+  EXPECT_EQ(console.out(), "a1\n");
+  progress.Finish(2);
+  progress.Finish(0);
+  EXPECT_EQ(console.out(), "a1\nb1\n");
+  progress.Err(1, "b2");
+  progress.Finish(1);
+  EXPECT_EQ(console.out(), "a1\nb1\nc1\n");
+  EXPECT_EQ(console.err(), "b2\n");
+}
+
+TEST(ProgressTest, NoSpinnerWithoutATerminal) {
+  FakeConsole console;
+  {
+    Progress progress(console, 1, {absl::ZeroDuration(), absl::ZeroDuration()});
+    progress.Status(0, "[1/2] working");
+  }
+  EXPECT_EQ(console.out(), "");
+}
+
+TEST(ProgressTest, SpinnerOnATerminalShowsTheStepAndClearsItself) {
+  FakeConsole console;
+  console.set_terminal(true);
+  {
+    Progress progress(console, 1, {absl::ZeroDuration(), absl::Milliseconds(1)});
+    progress.Status(0, "[1/2] working");
+    console.AwaitOut("[1/2] working 0s");
+    progress.Out(0, "a line");
+    EXPECT_TRUE(absl::StrContains(console.out(), "\r\x1b[Ka line\n"));
+  }
+  const std::string out = console.out();
+  EXPECT_TRUE(absl::EndsWith(out, "\r\x1b[K") || absl::EndsWith(out, "a line\n")) << out;
+}
+
+}  // namespace
+}  // namespace machine::cli
