@@ -1,12 +1,11 @@
 #include "services/provisioner/steps/apply.h"
 
-#include <openssl/sha.h>
-
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "services/common/crypto/digest.h"
 #include "services/provisioner/host/shell_text.h"
 #include "services/provisioner/steps/host_script.h"
 #include "services/provisioner/steps/install.h"
@@ -17,13 +16,6 @@ namespace {
 constexpr char kApplyScript[] =
 #include "services/provisioner/steps/apply.sh.inc"
     ;
-
-std::string Sha256Hex(absl::string_view text) {
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(),
-         reinterpret_cast<uint8_t*>(digest.data()));
-  return absl::BytesToHexString(digest);
-}
 
 // In lines, as some implementations of base64 want it.
 std::string Base64Lines(absl::string_view text) {
@@ -45,7 +37,7 @@ void AppendPut(const WantedFile& file, std::string& script) {
 
 bool SameFile(const Facts& facts, const WantedFile& wanted) {
   const auto found = facts.files.find(wanted.path);
-  return found != facts.files.end() && found->second.sha256 == Sha256Hex(wanted.contents) &&
+  return found != facts.files.end() && found->second.sha256 == common::Sha256Hex(wanted.contents) &&
          found->second.mode == wanted.mode && found->second.uid == 0;
 }
 

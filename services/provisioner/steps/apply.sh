@@ -86,7 +86,10 @@ restart_engine() {
   systemctl reset-failed docker.service docker.socket >/dev/null 2>&1
   systemctl restart docker.service >"$log" 2>&1 || {
     status=$?
-    journalctl -u docker.service -n 20 --no-pager -o cat >"$log" 2>&1
+    # Of this start only: its own words, and systemd's about it.
+    start=$(systemctl show docker.service -p InvocationID --value)
+    journalctl _SYSTEMD_INVOCATION_ID="$start" + INVOCATION_ID="$start" -n 20 --no-pager -o cat \
+      >"$log" 2>&1
     fail 'starting the engine' "$status"
   }
 }

@@ -108,7 +108,8 @@ install_packages() {
     packages="$packages apparmor"
   fi
   # The package would start the engine with nothing but its defaults; it is started once, configured.
-  systemctl mask --runtime docker.service docker.socket >"$log" 2>&1 && masked=yes
+  # dpkg makes systemd look at its units again before it starts one.
+  systemctl mask --runtime --no-reload docker.service docker.socket >"$log" 2>&1 && masked=yes
   # Lists that are too old name files that are gone.
   apt_get install --no-install-recommends $packages ||
     { apt_get update && apt_get install --no-install-recommends $packages; } ||
