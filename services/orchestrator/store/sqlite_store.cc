@@ -62,9 +62,9 @@ absl::StatusOr<common::UniqueFd> Lock(absl::string_view path) {
   return fd;
 }
 
-absl::Status Sync(const std::string& path, int flags) {
+bool Sync(const std::string& path, int flags) {
   const common::UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC));
-  return fd.valid() && fsync(fd.get()) == 0 ? absl::OkStatus() : OpenFailure(path);
+  return fd.valid() && fsync(fd.get()) == 0;
 }
 
 // Makes an empty store at `path` in one step. Beside it first, without syncs, because they would
@@ -82,9 +82,11 @@ absl::Status Create(const std::string& path, const std::string& folder) {
     DM_RETURN_IF_ERROR(Migrate(*db));
     DM_RETURN_IF_ERROR(db->Execute("PRAGMA journal_mode = WAL"));
   }
-  DM_RETURN_IF_ERROR(Sync(draft, O_RDWR));
+  if (!Sync(draft, O_RDWR)) return OpenFailure(draft);
   if (rename(draft.c_str(), path.c_str()) != 0) return OpenFailure(path);
-  return Sync(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+  // Some file systems cannot sync a folder; they need not either.
+  Sync(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+  return absl::OkStatus();
 }
 
 }  // namespace
