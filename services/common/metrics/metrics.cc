@@ -6,6 +6,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <atomic>
 #include <map>
 #include <sstream>
 
@@ -58,7 +59,10 @@ class Metrics::RpcHistogram final : public RpcMetrics {
 
   void Observe(const char* method, int code, double seconds) override {
     Series(method, code).Observe(seconds);
+    calls_.fetch_add(1, std::memory_order_relaxed);
   }
+
+  int64_t calls() const override { return calls_.load(std::memory_order_relaxed); }
 
  private:
   prometheus::Histogram& Series(const char* method, int code) {
@@ -76,6 +80,7 @@ class Metrics::RpcHistogram final : public RpcMetrics {
   }
 
   prometheus::Family<prometheus::Histogram>& family_;
+  std::atomic<int64_t> calls_ = 0;
   absl::Mutex mu_;
   absl::flat_hash_map<std::pair<const char*, int>, prometheus::Histogram*> series_
       ABSL_GUARDED_BY(mu_);

@@ -2,6 +2,7 @@
 #ifndef SERVICES_COMMON_METRICS_METRICS_H_
 #define SERVICES_COMMON_METRICS_METRICS_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,6 +22,8 @@ class RpcMetrics {
   virtual ~RpcMetrics() = default;
   /// `method` must stay valid for the life of the process, as gRPC's own names do.
   virtual void Observe(const char* method, int code, double seconds) = 0;
+  /// Calls answered so far.
+  virtual int64_t calls() const = 0;
 };
 
 /// All metrics of a process. Thread-safe.

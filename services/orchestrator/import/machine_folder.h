@@ -40,8 +40,10 @@ class MachineFolder {
   /// Whether `name` is taken by a folder, or something else, that is not ours.
   bool ForeignFolderExists(absl::string_view name);
 
- private:
+  /// Where the machine's folder is, or would be.
   std::string PathOf(absl::string_view name) const;
+
+ private:
   absl::Status WriteCerts(const ClientBundle& bundle);
   absl::Status RemoveLocked(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -1,0 +1,49 @@
+// How an orchestrator is started and where its files are.
+#ifndef SERVICES_ORCHESTRATOR_CONFIG_H_
+#define SERVICES_ORCHESTRATOR_CONFIG_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace machine::orchestrator {
+
+struct Config {
+  /// Everything of this orchestrator is below it, so two paths are two worlds.
+  std::string storage_path;
+  /// Serves one user: keeps the machines' folders that other programs read, and ends when idle.
+  bool private_mode = false;
+  /// Ends after this time without calls, streams or operations; zero means never.
+  absl::Duration idle_exit = absl::ZeroDuration();
+  /// Least severity to log.
+  std::string log_level = "info";
+  /// Folder of the drivers' and the provisioner's programs.
+  std::string libexec_dir;
+
+  std::string server_dir() const { return storage_path + "/server"; }
+  std::string store_path() const { return server_dir() + "/store.db"; }
+  std::string key_path() const { return server_dir() + "/sealing.key"; }
+  std::string info_path() const { return server_dir() + "/server.json"; }
+  /// Folder of the sockets: in server_dir(), or in the user's runtime folder where a path in
+  /// server_dir() would be longer than the 107 bytes that a socket's path may have.
+  std::string runtime_dir() const;
+  std::string address() const { return "unix:" + runtime_dir() + "/o.sock"; }
+};
+
+/// What main() is to do instead of serving: print this and exit.
+struct ShowText {
+  std::string text;
+};
+
+/// Reads the command line. INVALID_ARGUMENT naming the option; `show` is set for --help and
+/// --version.
+absl::StatusOr<Config> ReadConfig(int argc, const char* const* argv, ShowText& show);
+
+/// "SIZE-MTIME" of this program's file: tells a replaced program from the running one.
+std::string BuildLabel();
+
+}  // namespace machine::orchestrator
+
+#endif  // SERVICES_ORCHESTRATOR_CONFIG_H_

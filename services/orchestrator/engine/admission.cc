@@ -1,0 +1,382 @@
+#include "services/orchestrator/engine/admission.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/empty.pb.h"
+#include "services/common/crypto/digest.h"
+#include "services/common/crypto/keys.h"
+#include "services/common/crypto/random.h"
+#include "services/common/status/grpc_status.h"
+#include "services/common/status/status.h"
+#include "services/orchestrator/engine/driver_steps.h"
+#include "services/orchestrator/engine/machine_material.h"
+
+namespace machine::orchestrator {
+namespace {
+
+constexpr size_t kMaxMachineId = 128;
+constexpr size_t kMaxLabels = 64;
+constexpr absl::Duration kValidateTimeout = absl::Seconds(10);
+
+void SetTime(google::protobuf::Timestamp& timestamp, absl::Time time) {
+  const int64_t us = absl::ToUnixMicros(time);
+  timestamp.set_seconds(us / 1'000'000);
+  timestamp.set_nanos(static_cast<int32_t>(us % 1'000'000) * 1000);
+}
+
+// The same request_id with the same body is the same operation.
+absl::StatusOr<std::optional<OperationRecord>> FindRepeated(StoreTransaction& transaction,
+                                                            const std::string& caller,
+                                                            const std::string& request_id,
+                                                            const std::string& body_hash) {
+  if (request_id.empty()) return std::nullopt;
+  DM_ASSIGN_OR_RETURN(const auto request, transaction.FindRequest(caller, request_id));
+  if (!request.has_value()) return std::nullopt;
+  if (request->body_hash != body_hash) {
+    return common::InvalidField("request_id",
+                                "this request_id was used before with another request",
+                                machine::v1::ERROR_REASON_REQUEST_ID_REUSED);
+  }
+  return transaction.FindOperation(request->operation);
+}
+
+OperationRecord NewOperation(const EngineParts& parts, const Verb& verb,
+                             const machine::v1::Machine& machine, const std::string& caller,
+                             const std::string& request_id) {
+  OperationRecord operation;
+  operation.set_name(absl::StrCat("operations/", common::NewUuid()));
+  operation.set_machine_uid(machine.uid());
+  operation.set_machine_name(std::string(MachineId(machine.name())));
+  operation.set_driver(machine.driver());
+  operation.set_deadline_us(absl::ToUnixMicros(parts.clock.Now() + verb.deadline));
+  auto& metadata = *operation.mutable_metadata();
+  metadata.set_machine(machine.name());
+  metadata.set_machine_uid(machine.uid());
+  metadata.set_verb(std::string(verb.name));
+  metadata.set_requested_by(caller);
+  metadata.set_request_id(request_id);
+  SetTime(*metadata.mutable_create_time(), parts.clock.Now());
+  return operation;
+}
+
+absl::Status CheckEngineOptions(const machine::v1::EngineOptions& engine) {
+  for (const absl::string_view gone : {"aufs", "overlay", "devicemapper"}) {
+    if (engine.storage_driver() == gone) {
+      return common::InvalidField(
+          "machine.engine.storage_driver",
+          absl::StrCat("the storage driver ", gone,
+                       " no longer exists in the engine; leave --engine-storage-driver out, or use "
+                       "overlay2"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string MissingCapability(absl::string_view verb, const MachineRecord& record) {
+  const auto can = [&](::driver::v1::Capability capability) {
+    const auto& all = record.capabilities();
+    return std::find(all.begin(), all.end(), capability) != all.end();
+  };
+  const bool missing = (verb == "start" || verb == "stop") ? !can(::driver::v1::CAPABILITY_POWER)
+                       : verb == "kill"                    ? !can(::driver::v1::CAPABILITY_KILL)
+                       : verb == "restart"                 ? !can(::driver::v1::CAPABILITY_RESTART)
+                       : (verb == "provision" || verb == "upgrade" || verb == "regenerate-certs")
+                           ? !HasSsh(record)
+                           : false;
+  if (!missing) return "";
+  return absl::StrCat("the ", record.machine().driver(), " driver does not support ", verb);
+}
+
+std::optional<machine::v1::MachineState> StateDuring(absl::string_view verb) {
+  if (verb == "delete") return machine::v1::MACHINE_STATE_REMOVING;
+  if (verb == "start") return machine::v1::MACHINE_STATE_STARTING;
+  if (verb == "stop" || verb == "kill") return machine::v1::MACHINE_STATE_STOPPING;
+  return std::nullopt;
+}
+
+}  // namespace
+
+google::longrunning::Operation ToOperation(const OperationRecord& record) {
+  if (record.result().done()) return record.result();
+  google::longrunning::Operation operation;
+  operation.set_name(record.name());
+  operation.mutable_metadata()->PackFrom(record.metadata());
+  return operation;
+}
+
+absl::Status MachineNotFound(absl::string_view id) {
+  return common::Error(absl::StatusCode::kNotFound, machine::v1::ERROR_REASON_MACHINE_NOT_FOUND,
+                       absl::StrCat("Docker machine \"", id, "\" does not exist"),
+                       {{"machine", std::string(id)}});
+}
+
+absl::Status CheckMachineId(absl::string_view id) {
+  const auto alphanumeric = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c));
+  };
+  const bool valid = !id.empty() && id.size() <= kMaxMachineId && alphanumeric(id[0]) &&
+                     std::all_of(id.begin(), id.end(),
+                                 [&](char c) { return alphanumeric(c) || c == '-' || c == '.'; });
+  if (valid) return absl::OkStatus();
+  return common::InvalidField(
+      "machine_id", "Invalid hostname specified. Allowed hostname chars are: 0-9a-zA-Z . -",
+      machine::v1::ERROR_REASON_INVALID_MACHINE_NAME);
+}
+
+struct Admission::CreateCall {
+  machine::v1::CreateMachineRequest request;
+  std::string caller;
+  std::string body_hash;
+  Reply reply;
+  std::shared_ptr<DriverConnection> driver;
+  grpc::ClientContext context;
+  ::driver::v1::ValidateOptionsRequest validate;
+  ::driver::v1::ValidateOptionsResponse validated;
+  // What the transaction writes; secrets are sealed.
+  MachineRecord record;
+  std::vector<std::pair<std::string, std::string>> secrets;
+  OperationRecord operation;
+  bool repeated = false;
+};
+
+Admission::Admission(EngineParts parts, Engine& engine, WatchHub& hub)
+    : parts_(parts), engine_(engine), hub_(hub) {}
+
+void Admission::Create(machine::v1::CreateMachineRequest request, std::string caller, Reply reply) {
+  auto call = std::make_shared<CreateCall>();
+  call->request = std::move(request);
+  call->caller = std::move(caller);
+  call->reply = std::move(reply);
+  if (call->request.validate_only()) {
+    return call->reply(common::Error(absl::StatusCode::kUnimplemented,
+                                     machine::v1::ERROR_REASON_CAPABILITY_MISSING,
+                                     "validate_only is not supported by this version"));
+  }
+  absl::Status status = CheckMachineId(call->request.machine_id());
+  const machine::v1::Machine& machine = call->request.machine();
+  if (status.ok() && machine.driver().empty()) {
+    status = common::InvalidField("machine.driver", "a machine needs a driver");
+  }
+  if (status.ok() && machine.labels().size() > kMaxLabels) {
+    status = common::InvalidField("machine.labels",
+                                  absl::StrCat("at most ", kMaxLabels, " labels are possible"));
+  }
+  if (status.ok()) status = CheckEngineOptions(machine.engine());
+  if (!status.ok()) return call->reply(status);
+  parts_.drivers.GetDriver(
+      machine.driver(),
+      [this, call](absl::StatusOr<std::shared_ptr<DriverConnection>> driver) mutable {
+        if (!driver.ok()) return call->reply(driver.status());
+        call->driver = *std::move(driver);
+        CreateWithDriver(std::move(call));
+      });
+}
+
+void Admission::CreateWithDriver(std::shared_ptr<CreateCall> call) {
+  const std::string& unsupported = call->driver->handshake().unsupported_reason();
+  if (!unsupported.empty()) {
+    return call->reply(common::Error(
+        absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_UNSUPPORTED_HOST,
+        absl::StrCat("the ", call->request.machine().driver(),
+                     " driver cannot be used on this host: ", unsupported)));
+  }
+  call->validate.mutable_options()->CopyFrom(call->request.machine().driver_options());
+  *call->validate.mutable_swarm() = call->request.machine().swarm();
+  call->driver->channel().Prepare(call->context, kValidateTimeout);
+  call->driver->stub().async()->ValidateOptions(
+      &call->context, &call->validate, &call->validated,
+      [this, call](const grpc::Status& grpc_status) {
+        // Keys are made and secrets sealed off the reaction.
+        parts_.executor.Run([this, call, grpc_status]() mutable {
+          absl::Status status = DriverCallStatus(common::FromGrpcStatus(grpc_status),
+                                                 call->request.machine().driver());
+          if (status.ok()) status = PrepareRecord(*call);
+          if (!status.ok()) return call->reply(status);
+          CommitCreate(std::move(call));
+        });
+      });
+}
+
+absl::Status Admission::PrepareRecord(CreateCall& call) {
+  const machine::v1::CreateMachineRequest& request = call.request;
+  if (parts_.folder != nullptr && parts_.folder->ForeignFolderExists(request.machine_id())) {
+    return common::Error(
+        absl::StatusCode::kAlreadyExists, machine::v1::ERROR_REASON_MACHINE_EXISTS,
+        absl::StrCat("the folder machines/", request.machine_id(),
+                     " belongs to another program; move it away or choose another name"),
+        {{"machine", request.machine_id()}});
+  }
+  machine::v1::CreateMachineRequest body = request;
+  body.clear_request_id();
+  call.body_hash = common::Sha256(body.SerializeAsString());
+
+  machine::v1::Machine machine;
+  machine.set_name(absl::StrCat("machines/", request.machine_id()));
+  machine.set_uid(common::NewUuid());
+  *machine.mutable_labels() = request.machine().labels();
+  machine.set_driver(request.machine().driver());
+  *machine.mutable_driver_options() = call.validated.normalized_options();
+  *machine.mutable_engine() = request.machine().engine();
+  machine.mutable_auth()->mutable_server_cert_sans()->CopyFrom(
+      request.machine().auth().server_cert_sans());
+  *machine.mutable_swarm() = request.machine().swarm();
+  machine.set_state(machine::v1::MACHINE_STATE_CREATING);
+  machine.set_driver_version(call.driver->handshake().driver_version());
+  SetTime(*machine.mutable_create_time(), parts_.clock.Now());
+
+  std::vector<std::pair<std::string, std::string>> plain = SplitSecrets(machine);
+  MachineRecord& record = call.record;
+  record.mutable_capabilities()->CopyFrom(call.driver->handshake().capabilities());
+  record.set_skip_provision(request.skip_provision());
+  if (HasSsh(record)) {
+    record.set_ssh_key_label("the machine's own key");
+    if (!request.ssh_private_key().empty()) {
+      DM_ASSIGN_OR_RETURN(
+          *record.mutable_ssh_public_key(),
+          common::Annotate(common::SshPublicKey(request.ssh_private_key()), "the ssh key"));
+      record.set_ssh_key_label("the given key");
+      for (const machine::v1::FlagSpec& flag : call.driver->flags()) {
+        for (const machine::v1::OptionValue& option : machine.driver_options()) {
+          if (flag.ssh_private_key() && option.name() == flag.name()) {
+            record.set_ssh_key_label(option.string_value());
+          }
+        }
+      }
+      plain.emplace_back(kSshKeySecret, request.ssh_private_key());
+    } else if (!request.ssh_agent_socket().empty()) {
+      record.set_ssh_agent_socket(request.ssh_agent_socket());
+      record.set_ssh_key_label("the keys of the ssh agent");
+    } else {
+      DM_ASSIGN_OR_RETURN(const common::SshKeyPair pair,
+                          common::GenerateSshKeyPair(request.machine_id()));
+      record.set_ssh_public_key(pair.public_key);
+      plain.emplace_back(kSshKeySecret, std::string(pair.private_key.view()));
+    }
+    if (request.has_ssh_timeout()) {
+      *record.mutable_ssh_timeout() = request.ssh_timeout();
+    } else if (call.driver->handshake().has_ssh_timeout()) {
+      *record.mutable_ssh_timeout() = call.driver->handshake().ssh_timeout();
+    }
+  }
+  for (const auto& [name, value] : plain) {
+    DM_ASSIGN_OR_RETURN(std::string sealed, parts_.vault.Seal(machine.uid(), name, value));
+    call.secrets.emplace_back(name, std::move(sealed));
+  }
+  *record.mutable_machine() = std::move(machine);
+  call.operation = NewOperation(parts_, *engine_.FindVerb("create"), record.machine(), call.caller,
+                                request.request_id());
+  call.operation.mutable_request()->set_on_failure(request.on_failure());
+  return absl::OkStatus();
+}
+
+void Admission::CommitCreate(std::shared_ptr<CreateCall> call) {
+  parts_.store.Write(
+      [this, call](StoreTransaction& transaction) -> absl::Status {
+        const std::string& request_id = call->request.request_id();
+        DM_ASSIGN_OR_RETURN(auto repeated,
+                            FindRepeated(transaction, call->caller, request_id, call->body_hash));
+        if (repeated.has_value()) {
+          call->operation = *std::move(repeated);
+          call->repeated = true;
+          return absl::OkStatus();
+        }
+        DM_RETURN_IF_ERROR(transaction.InsertMachine(call->record));
+        for (const auto& [name, sealed] : call->secrets) {
+          DM_RETURN_IF_ERROR(transaction.PutSecret(call->record.machine().uid(), name, sealed));
+        }
+        DM_RETURN_IF_ERROR(transaction.InsertOperation(call->operation, engine_.owner()));
+        if (request_id.empty()) return absl::OkStatus();
+        return transaction.InsertRequest(
+            {call->caller, request_id, call->body_hash, call->operation.name()});
+      },
+      [this, call](absl::Status status) {
+        if (!status.ok()) return call->reply(std::move(status));
+        if (!call->repeated) engine_.Run(call->operation);
+        call->reply(ToOperation(call->operation));
+      });
+}
+
+void Admission::Begin(VerbRequest request, Reply reply) {
+  TryBegin(std::make_shared<VerbRequest>(std::move(request)),
+           std::make_shared<Reply>(std::move(reply)));
+}
+
+void Admission::TryBegin(std::shared_ptr<VerbRequest> request, std::shared_ptr<Reply> reply) {
+  struct Begun {
+    OperationRecord operation;
+    bool run = false;
+    bool missing = false;
+    // An operation that was asked to stop for this one.
+    std::string in_the_way;
+  };
+  auto begun = std::make_shared<Begun>();
+  parts_.store.Write(
+      [this, request, begun](StoreTransaction& transaction) -> absl::Status {
+        DM_ASSIGN_OR_RETURN(auto repeated, FindRepeated(transaction, request->caller,
+                                                        request->request_id, request->body_hash));
+        if (repeated.has_value()) {
+          begun->operation = *std::move(repeated);
+          return absl::OkStatus();
+        }
+        const absl::string_view id = MachineId(request->machine);
+        DM_ASSIGN_OR_RETURN(auto record, transaction.FindMachineByName(id));
+        if (!record.has_value()) {
+          begun->missing = true;
+          return request->allow_missing ? absl::OkStatus() : MachineNotFound(id);
+        }
+        if (!request->etag.empty() && request->etag != record->machine().etag()) {
+          return common::Error(absl::StatusCode::kAborted, machine::v1::ERROR_REASON_ETAG_MISMATCH,
+                               "the machine has changed since its etag was read");
+        }
+        const std::string missing = MissingCapability(request->verb, *record);
+        if (!missing.empty()) {
+          return common::Error(absl::StatusCode::kUnimplemented,
+                               machine::v1::ERROR_REASON_CAPABILITY_MISSING, missing);
+        }
+        if (request->preempt && !record->machine().pending_operation().empty()) {
+          begun->in_the_way = record->machine().pending_operation();
+          return transaction.RequestCancel(begun->in_the_way);
+        }
+        begun->operation = NewOperation(parts_, *engine_.FindVerb(request->verb), record->machine(),
+                                        request->caller, request->request_id);
+        *begun->operation.mutable_request() = request->details;
+        DM_RETURN_IF_ERROR(transaction.InsertOperation(begun->operation, engine_.owner()));
+        if (const auto state = StateDuring(request->verb)) {
+          DM_ASSIGN_OR_RETURN(record, transaction.FindMachineByName(id));
+          record->mutable_machine()->set_state(*state);
+          DM_RETURN_IF_ERROR(transaction.UpdateMachine(*record));
+        }
+        begun->run = true;
+        if (request->request_id.empty()) return absl::OkStatus();
+        return transaction.InsertRequest(
+            {request->caller, request->request_id, request->body_hash, begun->operation.name()});
+      },
+      [this, request, reply, begun](absl::Status status) {
+        if (!status.ok()) return (*reply)(std::move(status));
+        if (begun->missing) {
+          google::longrunning::Operation done;
+          done.set_done(true);
+          done.mutable_response()->PackFrom(google::protobuf::Empty());
+          return (*reply)(std::move(done));
+        }
+        if (!begun->in_the_way.empty()) {
+          return WaitAndBeginAgain(request, reply, begun->in_the_way);
+        }
+        if (begun->run) engine_.Run(begun->operation);
+        (*reply)(ToOperation(begun->operation));
+      });
+}
+
+void Admission::WaitAndBeginAgain(std::shared_ptr<VerbRequest> request,
+                                  std::shared_ptr<Reply> reply, const std::string& operation) {
+  // What was cancelled may take the machine with it, which is what a delete wants.
+  if (request->verb == "delete") request->allow_missing = true;
+  hub_.WhenDone(operation, [this, request, reply] { TryBegin(request, reply); });
+}
+
+}  // namespace machine::orchestrator

@@ -1,0 +1,112 @@
+#include "services/orchestrator/engine/machine_material.h"
+
+#include <algorithm>
+
+#include "services/common/status/status.h"
+#include "services/orchestrator/events/machine_index.h"
+
+namespace machine::orchestrator {
+
+absl::StatusOr<std::string> ReadSecret(const EngineParts& parts, absl::string_view uid,
+                                       absl::string_view name) {
+  std::optional<std::string> sealed;
+  DM_RETURN_IF_ERROR(parts.store.Read([&](StoreReader& reader) -> absl::Status {
+    DM_ASSIGN_OR_RETURN(sealed, reader.FindSecret(uid, name));
+    return absl::OkStatus();
+  }));
+  if (!sealed.has_value()) return "";
+  DM_ASSIGN_OR_RETURN(const auto secret, parts.vault.Open(uid, name, *sealed));
+  return std::string(secret.view());
+}
+
+absl::StatusOr<::driver::v1::MachineRef> BuildMachineRef(const EngineParts& parts,
+                                                         const MachineRecord& machine,
+                                                         const OperationRecord& operation) {
+  const std::string& uid = machine.machine().uid();
+  ::driver::v1::MachineRef ref;
+  auto& context = *ref.mutable_context();
+  context.set_machine_uid(uid);
+  context.set_machine_name(std::string(MachineId(machine.machine().name())));
+  context.set_operation(operation.name());
+  context.set_attempt(operation.attempt());
+  context.set_fencing_token(operation.epoch());
+  context.set_orchestrator_id(parts.store.orchestrator_id());
+  DM_RETURN_IF_ERROR(parts.store.Read([&](StoreReader& reader) -> absl::Status {
+    DM_ASSIGN_OR_RETURN(const auto options, JoinSecrets(reader, parts.vault, machine.machine()));
+    ref.mutable_options()->Assign(options.begin(), options.end());
+    return absl::OkStatus();
+  }));
+  if (!machine.driver_state_sealed().empty()) {
+    DM_ASSIGN_OR_RETURN(const auto state,
+                        parts.vault.Open(uid, kDriverStateSecret, machine.driver_state_sealed()));
+    ref.mutable_state()->set_version(machine.driver_state_version());
+    ref.mutable_state()->set_data(std::string(state.view()));
+  }
+  ref.set_ssh_public_key(machine.ssh_public_key());
+  if (HasSsh(machine)) {
+    DM_ASSIGN_OR_RETURN(*ref.mutable_ssh_private_key(), ReadSecret(parts, uid, kSshKeySecret));
+  }
+  return ref;
+}
+
+absl::StatusOr<::provisioner::v1::SshTarget> BuildSshTarget(const EngineParts& parts,
+                                                            const MachineRecord& machine,
+                                                            int64_t fencing_token) {
+  const machine::v1::Endpoint& endpoint = machine.machine().endpoint();
+  if (endpoint.ssh_host().empty()) {
+    return common::Error(absl::StatusCode::kFailedPrecondition,
+                         machine::v1::ERROR_REASON_MACHINE_NOT_RUNNING,
+                         "the machine has no address to log in to");
+  }
+  ::provisioner::v1::SshTarget target;
+  target.set_host(endpoint.ssh_host());
+  target.set_port(endpoint.ssh_port());
+  target.set_user(endpoint.ssh_user());
+  target.set_host_key_sha256(endpoint.ssh_host_key_sha256());
+  target.set_machine_uid(machine.machine().uid());
+  target.set_fencing_token(fencing_token);
+  target.set_agent_socket(machine.ssh_agent_socket());
+  target.set_key_label(machine.ssh_key_label());
+  DM_ASSIGN_OR_RETURN(*target.mutable_private_key(),
+                      ReadSecret(parts, machine.machine().uid(), kSshKeySecret));
+  return target;
+}
+
+absl::StatusOr<::provisioner::v1::TlsMaterial> ClientTls(const EngineParts& parts) {
+  DM_ASSIGN_OR_RETURN(const ClientBundle bundle, parts.certificates.OwnClientBundle());
+  ::provisioner::v1::TlsMaterial tls;
+  tls.set_ca_pem(bundle.ca_pem);
+  tls.set_client_cert_pem(bundle.cert_pem);
+  tls.set_client_key_pem(bundle.key_pem);
+  return tls;
+}
+
+std::vector<std::string> NamesToCertify(const MachineRecord& machine) {
+  const machine::v1::Endpoint& endpoint = machine.machine().endpoint();
+  std::vector<std::string> names(endpoint.ip_addresses().begin(), endpoint.ip_addresses().end());
+  if (!endpoint.ssh_host().empty()) names.push_back(endpoint.ssh_host());
+  names.emplace_back(MachineId(machine.machine().name()));
+  names.emplace_back("localhost");
+  names.emplace_back("127.0.0.1");
+  const auto& extra = machine.machine().auth().server_cert_sans();
+  names.insert(names.end(), extra.begin(), extra.end());
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+absl::Status SyncFolder(const EngineParts& parts, const MachineRecord& machine) {
+  if (parts.folder == nullptr) return absl::OkStatus();
+  DM_ASSIGN_OR_RETURN(const ClientBundle bundle, parts.certificates.OwnClientBundle());
+  DM_ASSIGN_OR_RETURN(const std::string key,
+                      ReadSecret(parts, machine.machine().uid(), kSshKeySecret));
+  return parts.folder->Write(machine, bundle, key);
+}
+
+bool HasSsh(const MachineRecord& machine) {
+  const auto& capabilities = machine.capabilities();
+  return std::find(capabilities.begin(), capabilities.end(), ::driver::v1::CAPABILITY_NO_SSH) ==
+         capabilities.end();
+}
+
+}  // namespace machine::orchestrator

@@ -1,0 +1,52 @@
+// What calls to drivers and the provisioner carry about a machine, put together from its record and
+// its sealed secrets. All of these touch the disk.
+#ifndef SERVICES_ORCHESTRATOR_ENGINE_MACHINE_MATERIAL_H_
+#define SERVICES_ORCHESTRATOR_ENGINE_MACHINE_MATERIAL_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "driver/v1/driver.pb.h"
+#include "provisioner/v1/provisioner.pb.h"
+#include "services/orchestrator/engine/operation_run.h"
+#include "services/orchestrator/store/store.h"
+
+namespace machine::orchestrator {
+
+// Names of a machine's secrets, beside those of its driver's options.
+inline constexpr char kSshKeySecret[] = "ssh_private_key";
+inline constexpr char kDriverStateSecret[] = "driver_state";
+inline constexpr char kServerCertSecret[] = "server_cert";
+inline constexpr char kServerKeySecret[] = "server_key";
+
+/// A secret of a machine; empty when there is none.
+absl::StatusOr<std::string> ReadSecret(const EngineParts& parts, absl::string_view uid,
+                                       absl::string_view name);
+
+/// The machine for a driver's call, secrets included. `operation` is empty for reads.
+absl::StatusOr<::driver::v1::MachineRef> BuildMachineRef(const EngineParts& parts,
+                                                         const MachineRecord& machine,
+                                                         const OperationRecord& operation);
+
+/// How to log in to the machine.
+absl::StatusOr<::provisioner::v1::SshTarget> BuildSshTarget(const EngineParts& parts,
+                                                            const MachineRecord& machine,
+                                                            int64_t fencing_token);
+
+/// CA, client certificate and key, to check an engine with.
+absl::StatusOr<::provisioner::v1::TlsMaterial> ClientTls(const EngineParts& parts);
+
+/// Every name and address that clients may reach the engine by.
+std::vector<std::string> NamesToCertify(const MachineRecord& machine);
+
+/// Writes the machine's folder for programs that read it, if this orchestrator keeps one.
+absl::Status SyncFolder(const EngineParts& parts, const MachineRecord& machine);
+
+/// True for a machine that is logged in to and provisioned.
+bool HasSsh(const MachineRecord& machine);
+
+}  // namespace machine::orchestrator
+
+#endif  // SERVICES_ORCHESTRATOR_ENGINE_MACHINE_MATERIAL_H_

@@ -1,0 +1,26 @@
+// Steps that are one call of the provisioner.
+#ifndef SERVICES_ORCHESTRATOR_ENGINE_PROVISION_STEPS_H_
+#define SERVICES_ORCHESTRATOR_ENGINE_PROVISION_STEPS_H_
+
+#include "services/orchestrator/engine/verb.h"
+
+namespace machine::orchestrator {
+
+enum class ProvisionAction { kProvision, kUpgrade, kConfigureTls };
+
+/// Waits for ssh and pins the host key.
+Step WaitForSshStep();
+
+/// Installs, upgrades or secures the engine, with a server certificate that names every address of
+/// the machine. `renew` issues a new certificate even where the present one would do.
+Step ProvisionStep(absl::string_view message, ProvisionAction action, bool renew = false);
+
+/// As kConfigureTls, but only where the set of addresses is not the one that was certified.
+Step CertifyNewAddressesStep();
+
+/// Asks the engine for its version.
+Step CheckDockerStep();
+
+}  // namespace machine::orchestrator
+
+#endif  // SERVICES_ORCHESTRATOR_ENGINE_PROVISION_STEPS_H_

@@ -1,0 +1,18 @@
+#include "services/common/status/status.h"
+#include "services/orchestrator/engine/verbs/verbs.h"
+
+namespace machine::orchestrator {
+
+Ending SucceedAsObserved(const OperationRecord&, MachineRecord& machine) {
+  machine.mutable_machine()->clear_last_error();
+  return Ending::kKeepMachine;
+}
+
+Ending FailAndKeep(const OperationRecord&, MachineRecord& machine, const absl::Status& status,
+                   bool) {
+  *machine.mutable_machine()->mutable_last_error() = common::ToRpcStatus(status);
+  machine.mutable_machine()->clear_observe_time();
+  return Ending::kKeepMachine;
+}
+
+}  // namespace machine::orchestrator

@@ -1,0 +1,323 @@
+// machine-orchestrator: the one process with state. See README.md beside this file.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "services/common/clock/clock.h"
+#include "services/common/crypto/random.h"
+#include "services/common/file/file.h"
+#include "services/common/log/log.h"
+#include "services/common/metrics/metrics.h"
+#include "services/common/process/process_id.h"
+#include "services/common/rpc/executor.h"
+#include "services/common/rpc/server.h"
+#include "services/common/status/status.h"
+#include "services/common/version/version.h"
+#include "services/orchestrator/api/drivers_service.h"
+#include "services/orchestrator/api/machines_service.h"
+#include "services/orchestrator/api/operations_service.h"
+#include "services/orchestrator/api/server_service.h"
+#include "services/orchestrator/api/sessions_service.h"
+#include "services/orchestrator/certs/certificates.h"
+#include "services/orchestrator/config.h"
+#include "services/orchestrator/drivers/registry.h"
+#include "services/orchestrator/drivers/supervisor.h"
+#include "services/orchestrator/engine/admission.h"
+#include "services/orchestrator/engine/engine.h"
+#include "services/orchestrator/engine/failpoints.h"
+#include "services/orchestrator/engine/refresher.h"
+#include "services/orchestrator/events/machine_index.h"
+#include "services/orchestrator/events/watch_hub.h"
+#include "services/orchestrator/import/machine_folder.h"
+#include "services/orchestrator/secrets/secret_vault.h"
+#include "services/orchestrator/store/sqlite_store.h"
+
+namespace machine::orchestrator {
+namespace {
+
+constexpr int kReadyFd = 3;
+constexpr int kMaxThreads = 64;
+constexpr absl::Duration kRefreshInterval = absl::Seconds(15);
+constexpr absl::Duration kHousekeepingInterval = absl::Seconds(30);
+constexpr absl::Duration kDriverIdle = absl::Minutes(10);
+constexpr absl::Duration kShutdownGrace = absl::Seconds(10);
+
+// What the process waits for: a signal, the Shutdown call, or idleness.
+class StopRequest {
+ public:
+  void Request(bool drain) {
+    absl::MutexLock lock(&mu_);
+    if (!drain_.has_value()) drain_ = drain;
+  }
+  bool Wait() {
+    absl::MutexLock lock(&mu_);
+    const auto requested = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return drain_.has_value(); };
+    mu_.Await(absl::Condition(&requested));
+    return *drain_;
+  }
+
+ private:
+  absl::Mutex mu_;
+  std::optional<bool> drain_ ABSL_GUARDED_BY(mu_);
+};
+
+void TellReady(bool has_ready_fd, absl::string_view line) {
+  if (!has_ready_fd) return;
+  const std::string text = absl::StrCat(line, "\n");
+  if (write(kReadyFd, text.data(), text.size()) < 0) return;  // Nobody listens.
+  close(kReadyFd);
+}
+
+// Everything that lives as long as the process. Members are destroyed in reverse order, but a
+// process that stops does not wait for that: it is safe to end at any point.
+class Orchestrator {
+ public:
+  Orchestrator(Config config, common::Logger log)
+      : config_(std::move(config)),
+        log_(std::move(log)),
+        failpoints_(Failpoints::FromEnvironment()) {}
+
+  absl::Status Start() {
+    DM_RETURN_IF_ERROR(OpenStore());
+    DM_RETURN_IF_ERROR(LoadMachines());
+    BuildEngine();
+    DM_RETURN_IF_ERROR(Listen());
+    DM_RETURN_IF_ERROR(engine_->Start());
+    refresher_->Start(kRefreshInterval);
+    executor_.RunAfter(kHousekeepingInterval, [this] { KeepHouse(); });
+    return absl::OkStatus();
+  }
+
+  StopRequest& stop_request() { return stop_request_; }
+
+  void Stop(bool drain) {
+    log_.Info("shutting down");
+    unlink(config_.info_path().c_str());
+    if (drain) engine_->WaitUntilIdle(kShutdownGrace);
+    refresher_->Stop();
+    hub_->EndAll();
+    engine_->Stop();
+    server_->Shutdown(absl::Seconds(1));
+    supervisor_->Shutdown();
+    store_.reset();
+  }
+
+ private:
+  absl::Status OpenStore() {
+    DM_RETURN_IF_ERROR(common::EnsureDir(config_.storage_path, 0700));
+    DM_RETURN_IF_ERROR(common::EnsurePrivateDir(config_.server_dir()));
+    DM_RETURN_IF_ERROR(common::EnsurePrivateDir(config_.runtime_dir()));
+    DM_ASSIGN_OR_RETURN(store_, SqliteStore::Open(config_.store_path(), clock_));
+    DM_ASSIGN_OR_RETURN(SecretVault vault, SecretVault::LoadOrCreate(config_.key_path(), *store_));
+    vault_.emplace(std::move(vault));
+    certificates_ = std::make_unique<Certificates>(*store_, *vault_, clock_);
+    if (config_.private_mode) folder_ = std::make_unique<MachineFolder>(config_.storage_path);
+    return absl::OkStatus();
+  }
+
+  absl::Status LoadMachines() {
+    std::vector<std::string> bad_rows;
+    std::vector<std::string> names;
+    DM_RETURN_IF_ERROR(store_->Read([&](StoreReader& reader) {
+      return reader.ForEachMachine(
+          [&](MachineRecord record) {
+            names.emplace_back(MachineId(record.machine().name()));
+            index_.Load(record.machine());
+          },
+          &bad_rows);
+    }));
+    for (const std::string& row : bad_rows) log_.Error("a machine cannot be read", {{"row", row}});
+    if (folder_ != nullptr) {
+      const absl::Status status = folder_->Reconcile(names);
+      if (!status.ok()) log_.Warning(status.message());
+    }
+    return absl::OkStatus();
+  }
+
+  void BuildEngine() {
+    hub_ = std::make_unique<WatchHub>(*store_, index_, executor_, clock_);
+    SupervisorOptions options;
+    options.libexec_dir = config_.libexec_dir;
+    options.runtime_dir = config_.runtime_dir();
+    options.data_dir = config_.server_dir();
+    options.orchestrator_id = store_->orchestrator_id();
+    options.log_level = config_.log_level;
+    supervisor_ = std::make_unique<Supervisor>(options, executor_, metrics_, log_, clock_);
+    drivers_ = std::make_unique<DriverRegistry>(*supervisor_, *store_, *vault_, executor_,
+                                                store_->orchestrator_id());
+    const EngineParts parts{.store = *store_,
+                            .executor = executor_,
+                            .drivers = *drivers_,
+                            .vault = *vault_,
+                            .certificates = *certificates_,
+                            .folder = folder_.get(),
+                            .failpoints = failpoints_,
+                            .metrics = metrics_,
+                            .log = log_,
+                            .clock = clock_};
+    engine_ = std::make_unique<Engine>(parts, common::NewUuid());
+    refresher_ = std::make_unique<Refresher>(parts, index_);
+    admission_ = std::make_unique<Admission>(parts, *engine_, *hub_);
+    // What an operation leaves is looked at once more: it may have failed half-way.
+    engine_->SetOnDone([this](const std::string& uid) {
+      const MachinePointer machine = index_.FindByUid(uid);
+      if (machine != nullptr && machine->machine.has_last_error()) {
+        refresher_->Refresh({machine}, kShutdownGrace, [] {});
+      }
+    });
+    store_->SetListener([this](const StoreChanges& changes) {
+      index_.Apply(changes);
+      hub_->Apply(changes);
+      engine_->Apply(changes);
+    });
+    machine::v1::ServerInfo info;
+    info.set_orchestrator_id(store_->orchestrator_id());
+    info.set_version(common::kVersion);
+    info.set_build_label(BuildLabel());
+    info.mutable_start_time()->set_seconds(absl::ToUnixSeconds(clock_.Now()));
+    info.set_pid(getpid());
+    info.set_private_mode(config_.private_mode);
+    machines_service_ =
+        std::make_unique<MachinesService>(parts, *admission_, index_, *hub_, *refresher_);
+    operations_service_ = std::make_unique<OperationsService>(*store_, *hub_, executor_);
+    events_service_ = std::make_unique<OperationEventsService>(*hub_);
+    sessions_service_ = std::make_unique<SessionsService>(parts, index_);
+    drivers_service_ = std::make_unique<DriversService>(*drivers_, index_, executor_);
+    server_service_ = std::make_unique<ServerService>(
+        std::move(info), *engine_, index_, [this](bool drain) { stop_request_.Request(drain); });
+  }
+
+  absl::Status Listen() {
+    common::RpcServerOptions options;
+    options.address = config_.address();
+    options.cookie = absl::BytesToHexString(common::RandomBytes(16));
+    options.services = {machines_service_.get(), operations_service_.get(), events_service_.get(),
+                        sessions_service_.get(), drivers_service_.get(),    server_service_.get()};
+    options.metrics = &metrics_;
+    DM_ASSIGN_OR_RETURN(server_, common::RpcServer::Start(options));
+    DM_ASSIGN_OR_RETURN(const int64_t start_time, common::ProcessStartTime(getpid()));
+    // What a client needs to reach us; it is in a folder that only the user can enter.
+    const std::string info = absl::StrCat("{\"pid\":", getpid(), ",\"start_time\":", start_time,
+                                          ",\"address\":", common::JsonString(options.address),
+                                          ",\"cookie\":", common::JsonString(options.cookie),
+                                          ",\"build\":", common::JsonString(BuildLabel()), "}\n");
+    return common::WriteFileAtomically(config_.info_path(), info, 0600, {.fsync = false});
+  }
+
+  void KeepHouse() {
+    drivers_->DropIdle();
+    supervisor_->StopIdle(kDriverIdle);
+    const absl::Duration now = clock_.Steady();
+    const int64_t calls = metrics_.rpc().calls();
+    const bool busy = engine_->active() > 0 || hub_->watchers() > 0 ||
+                      sessions_service_->open() > 0 || calls != last_calls_;
+    if (busy) last_busy_ = now;
+    last_calls_ = calls;
+    if (config_.idle_exit > absl::ZeroDuration() && now - last_busy_ > config_.idle_exit) {
+      log_.Info("idle");
+      return stop_request_.Request(false);
+    }
+    const absl::Duration next = config_.idle_exit > absl::ZeroDuration()
+                                    ? std::min(kHousekeepingInterval, config_.idle_exit / 4)
+                                    : kHousekeepingInterval;
+    executor_.RunAfter(next, [this] { KeepHouse(); });
+  }
+
+  const Config config_;
+  const common::Logger log_;
+  const common::Clock& clock_ = common::Clock::Real();
+  const Failpoints failpoints_;
+  common::Metrics metrics_;
+  StopRequest stop_request_;
+  MachineIndex index_;
+  std::unique_ptr<SqliteStore> store_;
+  std::optional<SecretVault> vault_;
+  std::unique_ptr<Certificates> certificates_;
+  std::unique_ptr<MachineFolder> folder_;
+  common::Executor executor_{kMaxThreads};
+  std::unique_ptr<WatchHub> hub_;
+  std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<DriverRegistry> drivers_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Refresher> refresher_;
+  std::unique_ptr<Admission> admission_;
+  std::unique_ptr<MachinesService> machines_service_;
+  std::unique_ptr<OperationsService> operations_service_;
+  std::unique_ptr<OperationEventsService> events_service_;
+  std::unique_ptr<SessionsService> sessions_service_;
+  std::unique_ptr<DriversService> drivers_service_;
+  std::unique_ptr<ServerService> server_service_;
+  std::unique_ptr<common::RpcServer> server_;
+  absl::Duration last_busy_ = clock_.Steady();
+  int64_t last_calls_ = 0;
+};
+
+// Signals are taken by one thread, and blocked in all others before these start.
+void TakeSignals(StopRequest& stop_request) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  std::thread([&stop_request, signals] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    stop_request.Request(/*drain=*/false);
+    sigwait(&signals, &signal);
+    _exit(1);  // Crash-safe by design.
+  }).detach();
+}
+
+int Main(int argc, char** argv) {
+  const bool has_ready_fd = fcntl(kReadyFd, F_SETFD, FD_CLOEXEC) == 0;
+  ShowText show;
+  absl::StatusOr<Config> config = ReadConfig(argc, argv, show);
+  if (!config.ok()) {
+    TellReady(has_ready_fd, absl::StrCat("error: ", config.status().message()));
+    fprintf(stderr, "machine-orchestrator: %s\n", std::string(config.status().message()).c_str());
+    return 2;
+  }
+  if (!show.text.empty()) {
+    fputs(show.text.c_str(), stdout);
+    return 0;
+  }
+  umask(077);
+  // Secrets are in memory: no core file, no debugger of another process of the user.
+  const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  prctl(PR_SET_DUMPABLE, 0);
+
+  const common::Logger log(*common::ParseSeverity(config->log_level), "orchestrator");
+  // Never destroyed: a process that stops ends at once, which is safe at any point.
+  auto& orchestrator = *new Orchestrator(*std::move(config), log);
+  TakeSignals(orchestrator.stop_request());
+  const absl::Status status = orchestrator.Start();
+  if (!status.ok()) {
+    log.Error(status.message());
+    TellReady(has_ready_fd, absl::StrCat("error: ", status.message()));
+    _exit(1);
+  }
+  TellReady(has_ready_fd, "ready");
+  log.Info("serving");
+  orchestrator.Stop(orchestrator.stop_request().Wait());
+  _exit(0);
+}
+
+}  // namespace
+}  // namespace machine::orchestrator
+
+int main(int argc, char** argv) { return machine::orchestrator::Main(argc, argv); }
