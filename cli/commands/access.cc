@@ -1,0 +1,142 @@
+#include "cli/commands/access.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "cli/args/flags.h"
+#include "cli/commands/errors.h"
+#include "cli/commands/machines.h"
+#include "services/common/file/file.h"
+#include "services/common/legacy/machine_config.h"
+#include "services/common/process/unique_fd.h"
+#include "services/common/status/status.h"
+
+namespace machine::cli {
+namespace {
+
+using machine::v1::Machines;
+
+constexpr int kConnectTimeoutMs = 2000;
+
+struct HostPort {
+  std::string host;
+  std::string port;
+};
+
+// "tcp://[2001:db8::1]:2376" as host and port.
+HostPort SplitUrl(absl::string_view url) {
+  absl::ConsumePrefix(&url, "tcp://");
+  const size_t colon = url.rfind(':');
+  absl::string_view host = url.substr(0, colon);
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  return {std::string(host),
+          colon == absl::string_view::npos ? "" : std::string(url.substr(colon + 1))};
+}
+
+// 0, or the errno of why no connection came about.
+int TryAddress(const addrinfo& address) {
+  const common::UniqueFd socket_fd(
+      socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket_fd.valid()) return errno;
+  if (connect(socket_fd.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
+  if (errno != EINPROGRESS) return errno;
+  pollfd poll_fd = {.fd = socket_fd.get(), .events = POLLOUT, .revents = 0};
+  if (poll(&poll_fd, 1, kConnectTimeoutMs) <= 0) return ETIMEDOUT;
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(socket_fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
+absl::Status CheckAnswers(absl::string_view url) {
+  const HostPort target = SplitUrl(url);
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failure = getaddrinfo(target.host.c_str(), target.port.c_str(), &hints, &found);
+  if (failure != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("dial tcp ", target.host, ":", target.port, ": ", gai_strerror(failure)));
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, freeaddrinfo);
+  int error = EHOSTUNREACH;
+  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+    error = TryAddress(*address);
+    if (error == 0) return absl::OkStatus();
+  }
+  return absl::UnavailableError(absl::StrCat("dial tcp ", target.host, ":", target.port, ": ",
+                                             absl::AsciiStrToLower(common::ErrnoText(error))));
+}
+
+// A shared orchestrator has no folder here, so this makes one.
+absl::StatusOr<std::string> WriteBundle(const std::string& storage_path, absl::string_view machine,
+                                        const machine::v1::AccessBundle& bundle) {
+  std::string folder = common::MachineFolder(storage_path, machine);
+  DM_RETURN_IF_ERROR(common::EnsureDir(storage_path, 0700));
+  DM_RETURN_IF_ERROR(common::EnsureDir(storage_path + "/machines", 0700));
+  DM_RETURN_IF_ERROR(common::EnsurePrivateDir(folder));
+  DM_RETURN_IF_ERROR(common::WriteFileAtomically(folder + "/ca.pem", bundle.ca_pem(), 0600));
+  DM_RETURN_IF_ERROR(
+      common::WriteFileAtomically(folder + "/cert.pem", bundle.client_cert_pem(), 0600));
+  DM_RETURN_IF_ERROR(
+      common::WriteFileAtomically(folder + "/key.pem", bundle.client_key_pem(), 0600));
+  return folder;
+}
+
+absl::StatusOr<std::string> UrlOfSwarm(CommandContext& context, absl::string_view name) {
+  DM_ASSIGN_OR_RETURN(const machine::v1::Machine machine,
+                      GetMachine(context, name, {.fields = {"endpoint", "swarm"}}));
+  std::string url = SwarmMasterUrl(machine);
+  if (url.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(GoQuote(name),
+                     " is not a swarm master. The --swarm flag is intended for use "
+                     "with swarm masters"));
+  }
+  return url;
+}
+
+}  // namespace
+
+absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view machine, bool swarm) {
+  // The record must be fresh enough to know a machine that was switched off behind its back.
+  DM_ASSIGN_OR_RETURN(const machine::v1::Machine record,
+                      GetMachine(context, machine, {.fields = {"state"}, .max_age = kMaxAge}));
+  if (record.state() == machine::v1::MACHINE_STATE_STOPPED ||
+      record.state() == machine::v1::MACHINE_STATE_SAVED ||
+      record.state() == machine::v1::MACHINE_STATE_PAUSED) {
+    return absl::FailedPreconditionError(kHostNotRunning);
+  }
+  machine::v1::GetAccessBundleRequest request;
+  request.set_name(ResourceName(machine));
+  const auto bundle =
+      context.orchestrator.Call<Machines>(&Machines::Stub::GetAccessBundle, request);
+  if (!bundle.ok()) return UserError(bundle.status(), machine);
+
+  Access access;
+  access.url = bundle->endpoint().docker_url();
+  access.plaintext = bundle->endpoint().docker_plaintext();
+  if (!bundle->endpoint().ip_addresses().empty()) access.ip = bundle->endpoint().ip_addresses(0);
+  if (swarm) {
+    DM_ASSIGN_OR_RETURN(access.url, UrlOfSwarm(context, machine));
+  }
+  if (!access.plaintext) {
+    if (context.orchestrator.is_private() && !bundle->local_folder().empty()) {
+      access.cert_path = bundle->local_folder();
+    } else {
+      DM_ASSIGN_OR_RETURN(access.cert_path, WriteBundle(context.storage_path, machine, *bundle));
+    }
+  }
+  DM_RETURN_IF_ERROR(CheckAnswers(access.url));
+  return access;
+}
+
+}  // namespace machine::cli

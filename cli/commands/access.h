@@ -1,0 +1,29 @@
+// What a docker client needs to use a machine, as files of this user.
+#ifndef CLI_COMMANDS_ACCESS_H_
+#define CLI_COMMANDS_ACCESS_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cli/commands/command.h"
+
+namespace machine::cli {
+
+struct Access {
+  /// "tcp://192.0.2.7:2376" of the engine, or of the swarm's master.
+  std::string url;
+  /// Folder with ca.pem, cert.pem and key.pem.
+  std::string cert_path;
+  /// The engine speaks without TLS, so there are no certificates.
+  bool plaintext = false;
+  std::string ip;
+};
+
+/// Asks for the access to `machine`, has its files in place, and sees whether something accepts
+/// connections at the URL. With `swarm`, the access to the swarm whose master the machine is.
+absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view machine, bool swarm);
+
+}  // namespace machine::cli
+
+#endif  // CLI_COMMANDS_ACCESS_H_

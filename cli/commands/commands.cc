@@ -1,0 +1,29 @@
+#include "cli/commands/commands.h"
+
+namespace machine::cli {
+
+Commands MakeCommands() {
+  Commands commands;
+  commands.push_back(MakeActiveCommand());
+  commands.push_back(MakeConfigCommand());
+  commands.push_back(MakeCreateCommand());
+  commands.push_back(MakeEnvCommand());
+  commands.push_back(MakeInspectCommand());
+  commands.push_back(MakeIpCommand());
+  commands.push_back(MakeKillCommand());
+  commands.push_back(MakeLsCommand());
+  commands.push_back(MakeProvisionCommand());
+  commands.push_back(MakeRegenerateCertsCommand());
+  commands.push_back(MakeRestartCommand());
+  commands.push_back(MakeRmCommand());
+  commands.push_back(MakeSshCommand());
+  commands.push_back(MakeStartCommand());
+  commands.push_back(MakeStatusCommand());
+  commands.push_back(MakeStopCommand());
+  commands.push_back(MakeUpgradeCommand());
+  commands.push_back(MakeUrlCommand());
+  commands.push_back(MakeVersionCommand());
+  return commands;
+}
+
+}  // namespace machine::cli

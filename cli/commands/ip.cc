@@ -1,0 +1,54 @@
+#include "absl/strings/str_cat.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/errors.h"
+#include "cli/commands/machines.h"
+#include "services/common/status/status.h"
+
+namespace machine::cli {
+namespace {
+
+absl::StatusOr<std::string> AddressOf(CommandContext& context, const std::string& name) {
+  DM_ASSIGN_OR_RETURN(
+      const machine::v1::Machine machine,
+      GetMachine(context, name, {.fields = {"state", "endpoint"}, .max_age = kMaxAge}));
+  const bool off = machine.state() == machine::v1::MACHINE_STATE_STOPPED ||
+                   machine.state() == machine::v1::MACHINE_STATE_SAVED;
+  if (off || machine.endpoint().ip_addresses().empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("Error getting IP address: ", kHostNotRunning));
+  }
+  return machine.endpoint().ip_addresses(0);
+}
+
+class IpCommand final : public Command {
+ public:
+  CommandInfo info() const override {
+    return {.name = "ip",
+            .summary = "Get the IP address of a machine",
+            .description = "Argument(s) are one or more machine names.",
+            .flags = {}};
+  }
+
+  absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
+    DM_ASSIGN_OR_RETURN(const std::vector<std::string> machines,
+                        SomeMachines(context, args.operands));
+    std::vector<absl::StatusOr<std::string>> addresses(machines.size());
+    ForEachAtOnce(machines.size(),
+                  [&](size_t i) { addresses[i] = AddressOf(context, machines[i]); });
+    std::string lines;
+    std::vector<absl::Status> errors;
+    for (const absl::StatusOr<std::string>& address : addresses) {
+      errors.push_back(address.status());
+      if (address.ok()) absl::StrAppend(&lines, *address, "\n");
+    }
+    context.console.Out(lines);
+    DM_RETURN_IF_ERROR(JoinErrors(errors));
+    return kExitOk;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeIpCommand() { return std::make_unique<IpCommand>(); }
+
+}  // namespace machine::cli

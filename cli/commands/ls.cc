@@ -1,0 +1,195 @@
+#include <map>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/ls_filter.h"
+#include "cli/commands/machines.h"
+#include "cli/output/go_template.h"
+#include "cli/output/table.h"
+#include "services/common/legacy/machine_config.h"
+#include "services/common/status/status.h"
+
+namespace machine::cli {
+namespace {
+
+using machine::v1::Machine;
+
+constexpr char kHeader[] = "NAME\tACTIVE\tDRIVER\tSTATE\tURL\tSWARM\tDOCKER\tERRORS\n";
+
+// The row of a machine.
+struct Row {
+  absl::string_view name;
+  absl::string_view active;
+  absl::string_view driver;
+  absl::string_view state;
+  absl::string_view url;
+  std::string swarm;
+  std::string docker;
+  std::string error;
+};
+
+// Discovery of each swarm -> its master.
+std::map<std::string, std::string> SwarmMasters(const std::vector<Machine>& machines) {
+  std::map<std::string, std::string> masters;
+  for (const Machine& machine : machines) {
+    if (machine.swarm().master()) {
+      masters[machine.swarm().discovery()] = std::string(common::MachineId(machine.name()));
+    }
+  }
+  return masters;
+}
+
+std::string MasterOf(const Machine& machine, const std::map<std::string, std::string>& masters) {
+  if (!machine.has_swarm() || machine.swarm().discovery().empty()) return "";
+  const auto it = masters.find(machine.swarm().discovery());
+  return it == masters.end() ? "" : it->second;
+}
+
+Row RowOf(const Machine& machine, const std::string& docker_host, const std::string& master) {
+  Row row;
+  row.name = common::MachineId(machine.name());
+  row.active = !IsActive(machine, docker_host)                  ? "-"
+               : machine.endpoint().docker_url() == docker_host ? "*"
+                                                                : "* (swarm)";
+  row.driver = machine.driver();
+  row.state = StateWord(machine.state());
+  row.url = machine.endpoint().docker_url();
+  if (!master.empty()) {
+    row.swarm = machine.swarm().master() ? absl::StrCat(master, " (master)") : master;
+  }
+  row.docker =
+      machine.docker_version().empty() ? "Unknown" : absl::StrCat("v", machine.docker_version());
+  // One line a row, whatever the message holds.
+  row.error = absl::StrReplaceAll(machine.last_error().message(), {{"\n", " "}, {"\t", " "}});
+  return row;
+}
+
+nlohmann::json Fields(const Row& row) {
+  const auto text = [](absl::string_view view) { return std::string(view); };
+  return {{"Name", text(row.name)},
+          {"Active", text(row.active)},
+          {"ActiveHost", row.active == "*"},
+          {"ActiveSwarm", row.active == "* (swarm)"},
+          {"DriverName", text(row.driver)},
+          {"State", text(row.state)},
+          {"URL", text(row.url)},
+          {"Swarm", row.swarm},
+          {"Error", row.error},
+          {"DockerVersion", row.docker},
+          {"ResponseTime", "0s"}};
+}
+
+nlohmann::json HeaderFields() {
+  return {{"Name", "NAME"},
+          {"Active", "ACTIVE"},
+          {"ActiveHost", "ACTIVE_HOST"},
+          {"ActiveSwarm", "ACTIVE_SWARM"},
+          {"DriverName", "DRIVER"},
+          {"State", "STATE"},
+          {"URL", "URL"},
+          {"Swarm", "SWARM"},
+          {"Error", "ERRORS"},
+          {"DockerVersion", "DOCKER"},
+          {"ResponseTime", "RESPONSE"}};
+}
+
+absl::StatusOr<std::string> FormatRows(const std::vector<Row>& rows, absl::string_view format) {
+  const bool table = absl::ConsumePrefix(&format, "table");
+  const std::string text =
+      absl::StrReplaceAll(absl::StripAsciiWhitespace(format), {{"\\t", "\t"}, {"\\n", "\n"}});
+  DM_ASSIGN_OR_RETURN(const GoTemplate parsed,
+                      common::Annotate(GoTemplate::Parse(text), "template parsing error"));
+  std::string lines;
+  if (table) {
+    DM_ASSIGN_OR_RETURN(const std::string header, parsed.Execute(HeaderFields()));
+    absl::StrAppend(&lines, header, "\n");
+  }
+  for (const Row& row : rows) {
+    DM_ASSIGN_OR_RETURN(const std::string line, parsed.Execute(Fields(row)));
+    absl::StrAppend(&lines, line, "\n");
+  }
+  return table ? AlignColumns(lines) : lines;
+}
+
+std::string Table(const std::vector<Row>& rows) {
+  std::string text = kHeader;
+  for (const Row& row : rows) {
+    absl::StrAppend(&text, row.name, "\t", row.active, "\t", row.driver, "\t");
+    absl::StrAppend(&text, row.state, "\t", row.url, "\t", row.swarm, "\t", row.docker, "\t");
+    absl::StrAppend(&text, row.error, "\n");
+  }
+  return AlignColumns(text);
+}
+
+// `-f` was the filter in the spec's text and is the format in later editions: `key=value` without
+// braces can only be a filter.
+bool LooksLikeFilter(absl::string_view format) {
+  return absl::StrContains(format, '=') && !absl::StrContains(format, "{{");
+}
+
+class LsCommand final : public Command {
+ public:
+  CommandInfo info() const override {
+    return {.name = "ls",
+            .summary = "List machines",
+            .description = "",
+            .flags = {
+                {.names = {"quiet", "q"}, .type = FlagType::kBool, .usage = "Enable quiet mode"},
+                {.names = {"filter"},
+                 .type = FlagType::kList,
+                 .usage = "Filter output based on conditions provided"},
+                {.names = {"timeout", "t"},
+                 .type = FlagType::kInt,
+                 .usage = "Timeout in seconds, default to 10s",
+                 .default_value = "10"},
+                {.names = {"format", "f"}, .usage = "Pretty-print machines using a Go template"}}};
+  }
+
+  absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
+    std::vector<std::string> conditions = args.List("filter");
+    std::string format = args.String("format");
+    if (LooksLikeFilter(format)) {
+      for (const std::string& condition : args.List("format")) conditions.push_back(condition);
+      format.clear();
+    }
+    DM_ASSIGN_OR_RETURN(const LsFilter filter, LsFilter::Parse(conditions));
+    const bool quiet = args.Bool("quiet");
+    std::vector<std::string> fields = {"name"};
+    if (!quiet || !conditions.empty()) {
+      fields = {"name",   "driver",         "state",      "endpoint", "swarm",
+                "engine", "docker_version", "last_error", "labels"};
+      if (conditions.empty()) {
+        fields = {"name", "driver", "state", "endpoint", "swarm", "docker_version", "last_error"};
+      }
+    }
+    DM_ASSIGN_OR_RETURN(const std::vector<Machine> machines,
+                        ListMachines(context, fields, kMaxAge, absl::Seconds(args.Int("timeout"))));
+    const std::map<std::string, std::string> masters = SwarmMasters(machines);
+    const std::string docker_host = context.env.Get("DOCKER_HOST");
+    std::vector<Row> rows;
+    rows.reserve(machines.size());
+    for (const Machine& machine : machines) {
+      const std::string master = MasterOf(machine, masters);
+      if (filter.Matches(machine, master)) rows.push_back(RowOf(machine, docker_host, master));
+    }
+    std::string text;
+    if (quiet) {
+      for (const Row& row : rows) absl::StrAppend(&text, row.name, "\n");
+    } else if (!format.empty()) {
+      DM_ASSIGN_OR_RETURN(text, FormatRows(rows, format));
+    } else {
+      text = Table(rows);
+    }
+    context.console.Out(text);
+    return kExitOk;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeLsCommand() { return std::make_unique<LsCommand>(); }
+
+}  // namespace machine::cli

@@ -1,0 +1,164 @@
+#include "cli/commands/program.h"
+
+#include <unistd.h>
+
+#include <climits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cli/args/flags.h"
+#include "cli/args/help.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/errors.h"
+#include "cli/commands/program_version.h"
+#include "cli/connect/orchestrator.h"
+
+namespace machine::cli {
+namespace {
+
+constexpr char kHelpSummary[] = "Shows a list of commands or help for one command";
+
+std::string DefaultStoragePath(const Environment& env) {
+  return absl::StrCat(env.Get("HOME"), "/.docker/machine");
+}
+
+std::vector<Flag> GlobalFlags(const Environment& env) {
+  const auto flag = FlagType::kBool;
+  const auto text = FlagType::kString;
+  return {
+      {{"debug", "D"}, flag, "Enable debug mode", "", {"MACHINE_DEBUG", "DEBUG"}},
+      {{"storage-path", "s"},
+       text,
+       "Configures storage path",
+       DefaultStoragePath(env),
+       {"MACHINE_STORAGE_PATH"}},
+      {{"host"},
+       text,
+       "Orchestrator to use instead of this user's own: HOST:PORT or unix:PATH",
+       "",
+       {"MACHINE_HOST"}},
+      {{"tls-ca-cert"}, text, "CA to verify remotes against", "", {"MACHINE_TLS_CA_CERT"}},
+      {{"tls-ca-key"}, text, "Private key to generate certificates", "", {"MACHINE_TLS_CA_KEY"}},
+      {{"tls-client-cert"}, text, "Client cert to use for TLS", "", {"MACHINE_TLS_CLIENT_CERT"}},
+      {{"tls-client-key"},
+       text,
+       "Private key used in client TLS auth",
+       "",
+       {"MACHINE_TLS_CLIENT_KEY"}},
+      {{"github-api-token"}, text, "Accepted and not used", "", {"MACHINE_GITHUB_API_TOKEN"}},
+      {{"native-ssh"},
+       flag,
+       "Accepted: SSH is always the built-in one",
+       "",
+       {"MACHINE_NATIVE_SSH"}},
+      {{"bugsnag-api-token"},
+       text,
+       "Accepted and not used: crashes are reported to nobody",
+       "",
+       {"MACHINE_BUGSNAG_API_TOKEN"}},
+  };
+}
+
+// Relative to the folder the command was given in: the orchestrator has another.
+std::string Absolute(const std::string& path) {
+  if (!path.empty() && path[0] == '/') return path;
+  char folder[PATH_MAX];
+  if (getcwd(folder, sizeof folder) == nullptr) return path;
+  return absl::StrCat(folder, "/", path);
+}
+
+std::string HelpText(const Environment& env, const Commands& commands) {
+  ProgramInfo info{.version = ProgramVersion(), .flags = GlobalFlags(env), .commands = {}};
+  for (const auto& command : commands) info.commands.push_back(command->info());
+  info.commands.push_back(
+      {.name = "help", .summary = kHelpSummary, .description = "", .flags = {}});
+  return ProgramHelp(info);
+}
+
+Command* Find(const Commands& commands, absl::string_view name) {
+  for (const auto& command : commands) {
+    if (command->info().name == name) return command.get();
+  }
+  return nullptr;
+}
+
+int UnknownCommand(Console& console, absl::string_view name) {
+  console.Err(absl::StrCat("docker-machine: '", name,
+                           "' is not a docker-machine command. See 'docker-machine --help'.\n"));
+  return kExitError;
+}
+
+int RunHelp(const ProgramParts& parts, const Commands& commands,
+            const std::vector<std::string>& names) {
+  if (names.empty() || names[0] == "-h" || names[0] == "--help") {
+    parts.console.Out(HelpText(parts.env, commands));
+    return kExitOk;
+  }
+  Command* const command = Find(commands, names[0]);
+  if (command == nullptr) return UnknownCommand(parts.console, names[0]);
+  parts.console.Out(CommandHelp(command->info()));
+  return kExitOk;
+}
+
+int RunCommand(const ProgramParts& parts, Command& command, const ParsedArgs& globals,
+               const std::vector<std::string>& command_line, const std::vector<std::string>& args) {
+  const std::string storage_path = Absolute(globals.String("storage-path"));
+  const std::unique_ptr<Connector> connector =
+      parts.connect({.storage_path = storage_path,
+                     .host = globals.String("host"),
+                     .ca_file = globals.String("tls-ca-cert"),
+                     .cert_file = globals.String("tls-client-cert"),
+                     .key_file = globals.String("tls-client-key")});
+  Orchestrator orchestrator(*connector);
+  CommandContext context{.console = parts.console,
+                         .env = parts.env,
+                         .orchestrator = orchestrator,
+                         .interrupts = parts.interrupts,
+                         .storage_path = storage_path,
+                         .debug = globals.Bool("debug"),
+                         .command_line = command_line};
+  const absl::StatusOr<int> exit = command.RunRaw(context, args);
+  if (exit.ok()) return *exit;
+  if (!exit.status().message().empty()) {
+    parts.console.Err(absl::StrCat(exit.status().message(), "\n"));
+  }
+  return ExitCodeOf(exit.status());
+}
+
+}  // namespace
+
+int RunProgramLine(const ProgramParts& parts, const std::vector<std::string>& command_line) {
+  const std::vector<Flag> flags = GlobalFlags(parts.env);
+  std::vector<Flag> with_version = flags;
+  with_version.push_back({.names = {"version", "v"}, .type = FlagType::kBool});
+  const auto args = absl::MakeConstSpan(command_line).subspan(command_line.empty() ? 0 : 1);
+  const Commands commands = MakeCommands();
+  const absl::StatusOr<ParsedArgs> globals =
+      ParseArgs(with_version, args, parts.env, {.stop_at_operand = true});
+  if (!globals.ok()) {
+    parts.console.Out(absl::StrCat("Incorrect Usage.\n\n", HelpText(parts.env, commands)));
+    parts.console.Err(absl::StrCat(globals.status().message(), "\n"));
+    return kExitError;
+  }
+  if (globals->Bool("version")) {
+    parts.console.Out(absl::StrCat("docker-machine version ", ProgramVersion(), "\n"));
+    return kExitOk;
+  }
+  const std::vector<std::string>& words = globals->operands;
+  if (globals->help || words.empty()) {
+    parts.console.Out(HelpText(parts.env, commands));
+    return kExitOk;
+  }
+  const std::vector<std::string> rest(words.begin() + 1, words.end());
+  if (words[0] == "help" || words[0] == "h") return RunHelp(parts, commands, rest);
+  Command* const command = Find(commands, words[0]);
+  if (command == nullptr) return UnknownCommand(parts.console, words[0]);
+  int exit = RunCommand(parts, *command, *globals, command_line, rest);
+  if (exit == kExitOk && !parts.console.ok()) {
+    parts.console.Err("Error: standard output does not take what is written\n");
+    exit = kExitError;
+  }
+  return exit;
+}
+
+}  // namespace machine::cli
