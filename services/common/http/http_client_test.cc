@@ -106,9 +106,11 @@ TEST(HttpClientTest, TwoRequestsShareAConnection) {
   EXPECT_EQ(first->headers.Get("X-Client-Port"), second->headers.Get("X-Client-Port"));
 }
 
-TEST(HttpClientTest, ManyThreadsSendAtOnce) {
+TEST(HttpClientTest, ManyThreadsSendAtOnceOverFewConnections) {
   TestServer server(Echo);
-  HttpClient client;
+  HttpClient::Options options;
+  options.max_host_connections = 4;
+  HttpClient client(options);
   std::vector<std::thread> threads;
   std::vector<std::string> bodies(32);
   for (size_t i = 0; i < bodies.size(); ++i) {
@@ -247,10 +249,9 @@ TEST(HttpClientTest, ASlowBodyEndsAtTheDeadline) {
   RawServer server([](const std::string&) { return std::string(kEndlessBody); });
   HttpClient client;
   const absl::Status status =
-      client.Send({.url = server.url("/"), .deadline = absl::Now() + absl::Milliseconds(50)})
+      client.Send({.url = server.url("/"), .deadline = absl::Now() + absl::Milliseconds(200)})
           .status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
-  EXPECT_EQ(server.connections(), 1);
 }
 
 TEST(HttpClientTest, ADeadlineThatHasPassedIsSeenBeforeAnythingIsSent) {
