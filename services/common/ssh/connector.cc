@@ -89,7 +89,7 @@ void Connector::Dial(absl::Duration now) {
   std::optional<absl::StatusOr<UniqueFd>> dialed = dialer_.Step(now);
   if (!dialed.has_value()) return;
   if (!dialed->ok()) return Finish(dialed->status());
-  auto session = LibsshSession::Create(spec_.host, spec_.port, spec_.user);
+  auto session = LibsshSession::Create(spec_.user);
   if (!session.ok()) return Finish(session.status());
   session_ = *std::move(session);
   heard_at_ = now;

@@ -52,9 +52,7 @@ LibsshSession::LibsshSession() : session_(ssh_new()) {
   ssh_set_counters(session_, &counters_, nullptr);
 }
 
-absl::StatusOr<std::unique_ptr<LibsshSession>> LibsshSession::Create(const std::string& host,
-                                                                     int port,
-                                                                     const std::string& user) {
+absl::StatusOr<std::unique_ptr<LibsshSession>> LibsshSession::Create(const std::string& user) {
   std::unique_ptr<LibsshSession> session(new LibsshSession);
   const bool process_config = false;
   const struct {
@@ -62,8 +60,9 @@ absl::StatusOr<std::unique_ptr<LibsshSession>> LibsshSession::Create(const std::
     const void* value;
   } options[] = {
       {SSH_OPTIONS_PROCESS_CONFIG, &process_config},
-      {SSH_OPTIONS_HOST, host.c_str()},
-      {SSH_OPTIONS_PORT, &port},
+      // A name that libssh wants but does not use, because it is given a socket. Real ones may have
+      // characters that it refuses, such as "_".
+      {SSH_OPTIONS_HOST, "host"},
       {SSH_OPTIONS_USER, user.c_str()},
       {SSH_OPTIONS_KNOWNHOSTS, "/dev/null"},
       {SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null"},

@@ -26,9 +26,8 @@ absl::StatusOr<SshKeyPtr> ParsePrivateKey(absl::string_view text, absl::string_v
 /// one thread at a time.
 class LibsshSession final {
  public:
-  /// `host` is for libssh's own messages. INTERNAL when libssh refuses an option.
-  static absl::StatusOr<std::unique_ptr<LibsshSession>> Create(const std::string& host, int port,
-                                                               const std::string& user);
+  /// INTERNAL when libssh refuses an option.
+  static absl::StatusOr<std::unique_ptr<LibsshSession>> Create(const std::string& user);
   /// Says goodbye where the host still listens, and closes the socket.
   ~LibsshSession();
 

@@ -128,19 +128,19 @@ void Link::JudgeDenial(Channel& channel) {
 
 void Link::KeepAlive(absl::Duration now) {
   const SshLoopOptions& options = reactor_.options();
-  if (now >= heard_at_ + options.dead_after) {
-    return Close(
-        Unreachable(absl::StrCat("the SSH connection to ", name_, " was lost: no answer for ",
-                                 SecondsText(options.dead_after))));
-  }
   if (now >= std::max(heard_at_, asked_at_) + options.keepalive_interval) {
+    // Silence counts only after a question: this process itself may have been stopped meanwhile.
+    if (asked_at_ > heard_at_ && now >= heard_at_ + options.dead_after) {
+      return Close(
+          Unreachable(absl::StrCat("the SSH connection to ", name_, " was lost: no answer for ",
+                                   SecondsText(options.dead_after))));
+    }
     // libssh sends no second request before a call has taken the answer to the first.
     if (std::exchange(asked_, true)) ssh_send_keepalive(session_->get());
     ssh_send_keepalive(session_->get());
     asked_at_ = now;
   }
-  wake_at_ = std::min({wake_at_, std::max(heard_at_, asked_at_) + options.keepalive_interval,
-                       heard_at_ + options.dead_after});
+  wake_at_ = std::min(wake_at_, std::max(heard_at_, asked_at_) + options.keepalive_interval);
 }
 
 void Link::Close(const absl::Status& cause) {

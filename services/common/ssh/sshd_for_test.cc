@@ -16,8 +16,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -72,9 +70,10 @@ int FreePort() {
 std::vector<pid_t> ProcessTree(pid_t root) {
   std::vector<std::pair<pid_t, pid_t>> child_and_parent;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+  std::filesystem::directory_iterator entry("/proc", ignored);
+  for (; entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
     pid_t pid = 0;
-    if (!absl::SimpleAtoi(entry.path().filename().string(), &pid)) continue;
+    if (!absl::SimpleAtoi(entry->path().filename().string(), &pid)) continue;
     const std::string stat = ReadFileForTest(absl::StrCat("/proc/", pid, "/stat"));
     const size_t name_end = stat.rfind(") ");
     if (name_end == std::string::npos) continue;
@@ -101,8 +100,15 @@ std::string CurrentUser() {
 }  // namespace
 
 std::string ReadFileForTest(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  // Not by streams: those throw when a process ends while its /proc file is read.
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string contents;
+  char buffer[4096];
+  ssize_t count = 0;
+  while ((count = read(fd.get(), buffer, sizeof(buffer))) > 0) {
+    contents.append(buffer, static_cast<size_t>(count));
+  }
+  return contents;
 }
 
 absl::StatusOr<std::string> RunForTest(const std::vector<std::string>& argv) {
