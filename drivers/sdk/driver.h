@@ -94,7 +94,8 @@ class Driver {
   virtual DriverInfo info() const = 0;
   virtual Flags flags() const = 0;
 
-  /// Runs once, before any other method but info() and flags().
+  /// Runs once, before any other method but info() and flags(). Threads are started here or later,
+  /// never by the constructor, which runs before the process has blocked its signals.
   virtual absl::Status Init(const DriverEnvironment& environment);
 
   /// Checks what the schema cannot say, and brings values to their standard form. Asks no provider.

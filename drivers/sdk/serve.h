@@ -14,7 +14,8 @@ namespace machine::driver {
 
 /// Serves `driver` until its parent ends, a signal comes or Shutdown is called. Without arguments
 /// it is a child as proto/driver/v1/bootstrap.proto says; with --listen it stands alone.
-/// Returns the exit status of the process. Call it before any thread is started.
+/// Returns the exit status of the process. Call it before any thread is
+/// started: the driver's constructor must start none.
 int Serve(int argc, char** argv, std::unique_ptr<Driver> driver);
 
 }  // namespace machine::driver
