@@ -1,0 +1,115 @@
+#include "drivers/generic/remote_reboot.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "services/common/status/status.h"
+
+namespace machine::driver::generic {
+namespace {
+
+using common::CallLimits;
+using common::RunOptions;
+using common::SshConnection;
+
+// One try to connect or to run a command. A host that goes down may stop answering in mid-command.
+constexpr absl::Duration kTryTimeout = absl::Seconds(10);
+constexpr size_t kBootIdLength = 36;        // A UUID.
+constexpr size_t kStartTimeAfterComm = 19;  // proc(5): field 22, counted after "(comm) ".
+
+CallLimits LimitsOf(const DriverCall& call, absl::Time deadline) {
+  return {.deadline = deadline, .cancelled = [&call] { return call.cancelled(); }};
+}
+
+absl::StatusOr<std::string> ReadBootId(SshConnection& ssh, const CallLimits& limits) {
+  RunOptions options;
+  options.limits = limits;
+  DM_ASSIGN_OR_RETURN(const auto result, ssh.Run(kBootIdCommand, options));
+  // /proc/1 may be hidden from the user; the boot id alone then has to do.
+  return ParseBootId(result.stdout_data);
+}
+
+absl::Status RunReboot(DriverCall& call, SshConnection& ssh, absl::string_view prefix,
+                       const std::vector<std::string>& commands, absl::Time deadline) {
+  std::vector<std::string> failures;
+  for (const std::string& command : commands) {
+    DM_RETURN_IF_ERROR(call.Check());
+    RunOptions options;
+    options.limits = LimitsOf(call, std::min(deadline, absl::Now() + kTryTimeout));
+    const auto result = ssh.Run(absl::StrCat(prefix, command), options);
+    // A host that went down took the answer with it.
+    if (!result.ok()) return call.Check();
+    if (result->ok() || !result->signal.empty()) return absl::OkStatus();
+    failures.push_back(absl::StrCat(prefix, command, ": exit status ", result->exit_code, ": ",
+                                    absl::StripAsciiWhitespace(result->stderr_data)));
+  }
+  return common::Error(
+      absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_HOST_COMMAND_FAILED,
+      absl::StrCat("the host cannot be rebooted: ", absl::StrJoin(failures, "; ")));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ParseBootId(absl::string_view output) {
+  const size_t line_end = output.find('\n');
+  const absl::string_view boot_id = output.substr(0, line_end);
+  if (boot_id.size() != kBootIdLength) {
+    return absl::InternalError("the host did not tell its boot id");
+  }
+  const size_t comm_end = output.rfind(") ");
+  if (comm_end == absl::string_view::npos) return std::string(boot_id);
+  const std::vector<absl::string_view> fields = absl::StrSplit(output.substr(comm_end + 2), ' ');
+  if (fields.size() <= kStartTimeAfterComm) return std::string(boot_id);
+  return absl::StrCat(boot_id, "/", fields[kStartTimeAfterComm]);
+}
+
+common::SshLoop& SshRebooter::Loop() {
+  std::call_once(loop_once_, [this] { loop_ = std::make_unique<common::SshLoop>(); });
+  return *loop_;
+}
+
+absl::Status SshRebooter::Reboot(DriverCall& call, const common::SshTarget& target) {
+  const absl::Time deadline = std::min(call.deadline(), absl::Now() + times_.limit);
+  DM_ASSIGN_OR_RETURN(
+      std::shared_ptr<SshConnection> ssh,
+      Loop().Connect(target, LimitsOf(call, std::min(deadline, absl::Now() + kTryTimeout))));
+  DM_ASSIGN_OR_RETURN(const std::string before, ReadBootId(*ssh, LimitsOf(call, deadline)));
+  // The boot must not change who answers: the key seen now is the only one accepted after it.
+  common::SshTarget same_host = target;
+  same_host.host_key_sha256 = ssh->host_key_sha256();
+  DM_RETURN_IF_ERROR(call.Check());
+  call.Progress("rebooting the host");
+  DM_RETURN_IF_ERROR(
+      RunReboot(call, *ssh, target.user == "root" ? "" : "sudo -n ", commands_, deadline));
+  ssh.reset();
+
+  call.Progress("waiting for the host to come back");
+  std::string last = "it has not gone down yet";
+  while (absl::Now() < deadline) {
+    DM_RETURN_IF_ERROR(call.Check());
+    const absl::Time try_end = std::min(deadline, absl::Now() + kTryTimeout);
+    const auto again = Loop().Connect(same_host, LimitsOf(call, try_end));
+    if (again.ok()) {
+      const auto now = ReadBootId(**again, LimitsOf(call, try_end));
+      if (now.ok() && *now != before) return absl::OkStatus();
+      last = now.ok() ? "it has not gone down yet" : std::string(now.status().message());
+    } else if (absl::IsPermissionDenied(again.status())) {
+      return again.status();  // Another host key: no waiting helps.
+    } else {
+      last = std::string(again.status().message());
+    }
+    call.Sleep(std::min(times_.poll, deadline - absl::Now())).IgnoreError();
+  }
+  if (call.cancelled()) return call.Check();
+  return common::Error(absl::StatusCode::kDeadlineExceeded, machine::v1::ERROR_REASON_STEP_TIMEOUT,
+                       absl::StrCat("waiting for the host to reboot: ", last));
+}
+
+}  // namespace machine::driver::generic

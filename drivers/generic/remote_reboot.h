@@ -1,0 +1,64 @@
+// A reboot of a host over ssh, and the proof that it happened.
+#ifndef DRIVERS_GENERIC_REMOTE_REBOOT_H_
+#define DRIVERS_GENERIC_REMOTE_REBOOT_H_
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "drivers/sdk/driver_call.h"
+#include "services/common/ssh/ssh.h"
+
+namespace machine::driver::generic {
+
+/// Reboots hosts. Thread-safe.
+class Rebooter {
+ public:
+  virtual ~Rebooter() = default;
+
+  /// Reboots and waits, within the call's deadline, until the host answers ssh after the boot.
+  /// Errors: those of ssh; FAILED_PRECONDITION HOST_COMMAND_FAILED when the host refuses to;
+  /// DEADLINE_EXCEEDED STEP_TIMEOUT with what was waited for last.
+  virtual absl::Status Reboot(DriverCall& call, const common::SshTarget& target) = 0;
+};
+
+/// Times of an SshRebooter.
+struct RebootTimes {
+  /// How long a host may take to go down and come back, where the call allows it.
+  absl::Duration limit = absl::Minutes(5);
+  absl::Duration poll = absl::Milliseconds(500);
+};
+
+class SshRebooter final : public Rebooter {
+ public:
+  /// @param commands  what to try on the host, in turn, until one succeeds; as root or by sudo.
+  explicit SshRebooter(std::vector<std::string> commands = {"systemctl reboot", "shutdown -r now"},
+                       RebootTimes times = {})
+      : commands_(std::move(commands)), times_(times) {}
+
+  absl::Status Reboot(DriverCall& call, const common::SshTarget& target) override;
+
+ private:
+  common::SshLoop& Loop();
+
+  std::once_flag loop_once_;
+  std::unique_ptr<common::SshLoop> loop_;  // Made when first needed, because it has a thread.
+  const std::vector<std::string> commands_;
+  const RebootTimes times_;
+};
+
+/// What changes with each boot, from the output of kBootIdCommand: the kernel's boot id and the
+/// start of process 1. The second tells boots apart where the kernel is shared, as in a container.
+/// INTERNAL when `output` holds none.
+absl::StatusOr<std::string> ParseBootId(absl::string_view output);
+
+inline constexpr char kBootIdCommand[] = "cat /proc/sys/kernel/random/boot_id /proc/1/stat";
+
+}  // namespace machine::driver::generic
+
+#endif  // DRIVERS_GENERIC_REMOTE_REBOOT_H_
