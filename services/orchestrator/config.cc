@@ -37,6 +37,7 @@ Options:
                          (default 15m with --private, else 0)
    --libexec-dir PATH    Folder of machine-driver-* and machine-provisioner
                          (default the folder of this program) [$MACHINE_LIBEXEC]
+   --metrics-address A   Serve Prometheus metrics at http://A/metrics, A being 127.0.0.1:PORT
    --log-level LEVEL     debug, info, warning or error (default info)
    --version             Show the version
    --help                Show this text
@@ -61,6 +62,8 @@ absl::Status SetOption(Config& config, absl::string_view name, absl::string_view
     config.storage_path = std::string(value);
   } else if (name == "--libexec-dir") {
     config.libexec_dir = std::string(value);
+  } else if (name == "--metrics-address") {
+    config.metrics_address = std::string(value);
   } else if (name == "--idle-exit") {
     if (!absl::ParseDuration(value, &config.idle_exit) || config.idle_exit < absl::ZeroDuration()) {
       return absl::InvalidArgumentError(

@@ -19,6 +19,8 @@ struct Config {
   absl::Duration idle_exit = absl::ZeroDuration();
   /// Least severity to log.
   std::string log_level = "info";
+  /// "127.0.0.1:PORT" on which Prometheus can read metrics; empty serves none.
+  std::string metrics_address;
   /// Folder of the drivers' and the provisioner's programs.
   std::string libexec_dir;
 

@@ -99,6 +99,9 @@ class Orchestrator {
     DM_RETURN_IF_ERROR(OpenStore());
     DM_RETURN_IF_ERROR(LoadMachines());
     BuildEngine();
+    if (!config_.metrics_address.empty()) {
+      DM_RETURN_IF_ERROR(metrics_.Expose(config_.metrics_address));
+    }
     DM_RETURN_IF_ERROR(Listen());
     DM_RETURN_IF_ERROR(engine_->Start());
     refresher_->Start(kRefreshInterval);

@@ -1,6 +1,7 @@
 #include "services/common/metrics/metrics.h"
 
 #include <prometheus/counter.h>
+#include <prometheus/exposer.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
@@ -12,6 +13,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 
 namespace machine::common {
@@ -33,23 +36,36 @@ class Metrics::Registry {
  public:
   // Families and series are looked up by name in prometheus-cpp, which is thread-safe.
   prometheus::Family<prometheus::Counter>& Counter(absl::string_view name) {
-    return prometheus::BuildCounter().Name(std::string(name)).Register(registry_);
+    return prometheus::BuildCounter().Name(std::string(name)).Register(*registry_);
   }
   prometheus::Family<prometheus::Gauge>& Gauge(absl::string_view name) {
-    return prometheus::BuildGauge().Name(std::string(name)).Register(registry_);
+    return prometheus::BuildGauge().Name(std::string(name)).Register(*registry_);
   }
   prometheus::Family<prometheus::Histogram>& Histogram(absl::string_view name) {
-    return prometheus::BuildHistogram().Name(std::string(name)).Register(registry_);
+    return prometheus::BuildHistogram().Name(std::string(name)).Register(*registry_);
   }
   std::string Serialize() const {
     std::ostringstream out;
-    prometheus::TextSerializer().Serialize(out, registry_.Collect());
+    prometheus::TextSerializer().Serialize(out, registry_->Collect());
     return out.str();
   }
+  const std::shared_ptr<prometheus::Registry>& collectable() const { return registry_; }
 
  private:
   // Asking for a family that exists gives the same one.
-  prometheus::Registry registry_{prometheus::Registry::InsertBehavior::Merge};
+  const std::shared_ptr<prometheus::Registry> registry_ =
+      std::make_shared<prometheus::Registry>(prometheus::Registry::InsertBehavior::Merge);
+};
+
+class Metrics::Endpoint {
+ public:
+  Endpoint(absl::string_view address, const std::shared_ptr<prometheus::Registry>& registry)
+      : exposer_(std::string(address), /*num_threads=*/1) {
+    exposer_.RegisterCollectable(registry);
+  }
+
+ private:
+  prometheus::Exposer exposer_;
 };
 
 // A call's series is found by the method's address, without building label strings.
@@ -105,5 +121,18 @@ void Metrics::Observe(absl::string_view name, const MetricLabels& labels, double
 RpcMetrics& Metrics::rpc() { return *rpc_; }
 
 std::string Metrics::Serialize() const { return registry_->Serialize(); }
+
+absl::Status Metrics::Expose(absl::string_view address) {
+  if (!absl::StartsWith(address, "127.") && !absl::StartsWith(address, "[::1]:")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("metrics are served on loopback only, not on ", address));
+  }
+  try {
+    endpoint_ = std::make_unique<Endpoint>(address, registry_->collectable());
+  } catch (const std::exception& error) {  // The library's only way to say that it cannot bind.
+    return absl::UnavailableError(absl::StrCat("metrics on ", address, ": ", error.what()));
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace machine::common

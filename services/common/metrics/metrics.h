@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace machine::common {
@@ -45,12 +46,19 @@ class Metrics {
   /// The text format that Prometheus reads.
   std::string Serialize() const;
 
+  /// Serves them at http://ADDRESS/metrics until destroyed. `address` is "127.0.0.1:PORT": metrics
+  /// are for this host's own scraper. INVALID_ARGUMENT for another address, UNAVAILABLE when it
+  /// cannot be bound.
+  absl::Status Expose(absl::string_view address);
+
  private:
   class Registry;
   class RpcHistogram;
+  class Endpoint;
 
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<RpcHistogram> rpc_;
+  std::unique_ptr<Endpoint> endpoint_;
 };
 
 }  // namespace machine::common

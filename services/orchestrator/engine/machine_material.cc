@@ -7,19 +7,30 @@
 
 namespace machine::orchestrator {
 
-absl::StatusOr<std::string> ReadSecret(const EngineParts& parts, absl::string_view uid,
-                                       absl::string_view name) {
-  std::optional<std::string> sealed;
-  DM_RETURN_IF_ERROR(parts.store.Read([&](StoreReader& reader) -> absl::Status {
-    DM_ASSIGN_OR_RETURN(sealed, reader.FindSecret(uid, name));
-    return absl::OkStatus();
-  }));
+namespace {
+
+absl::StatusOr<std::string> OpenSecret(StoreReader& reader, const EngineParts& parts,
+                                       absl::string_view uid, absl::string_view name) {
+  DM_ASSIGN_OR_RETURN(const std::optional<std::string> sealed, reader.FindSecret(uid, name));
   if (!sealed.has_value()) return "";
   DM_ASSIGN_OR_RETURN(const auto secret, parts.vault.Open(uid, name, *sealed));
   return std::string(secret.view());
 }
 
-absl::StatusOr<::driver::v1::MachineRef> BuildMachineRef(const EngineParts& parts,
+}  // namespace
+
+absl::StatusOr<std::string> ReadSecret(const EngineParts& parts, absl::string_view uid,
+                                       absl::string_view name) {
+  std::string secret;
+  DM_RETURN_IF_ERROR(parts.store.Read([&](StoreReader& reader) -> absl::Status {
+    DM_ASSIGN_OR_RETURN(secret, OpenSecret(reader, parts, uid, name));
+    return absl::OkStatus();
+  }));
+  return secret;
+}
+
+absl::StatusOr<::driver::v1::MachineRef> BuildMachineRef(StoreReader& reader,
+                                                         const EngineParts& parts,
                                                          const MachineRecord& machine,
                                                          const OperationRecord& operation) {
   const std::string& uid = machine.machine().uid();
@@ -31,11 +42,8 @@ absl::StatusOr<::driver::v1::MachineRef> BuildMachineRef(const EngineParts& part
   context.set_attempt(operation.attempt());
   context.set_fencing_token(operation.epoch());
   context.set_orchestrator_id(parts.store.orchestrator_id());
-  DM_RETURN_IF_ERROR(parts.store.Read([&](StoreReader& reader) -> absl::Status {
-    DM_ASSIGN_OR_RETURN(const auto options, JoinSecrets(reader, parts.vault, machine.machine()));
-    ref.mutable_options()->Assign(options.begin(), options.end());
-    return absl::OkStatus();
-  }));
+  DM_ASSIGN_OR_RETURN(const auto options, JoinSecrets(reader, parts.vault, machine.machine()));
+  ref.mutable_options()->Assign(options.begin(), options.end());
   if (!machine.driver_state_sealed().empty()) {
     DM_ASSIGN_OR_RETURN(const auto state,
                         parts.vault.Open(uid, kDriverStateSecret, machine.driver_state_sealed()));
@@ -44,8 +52,20 @@ absl::StatusOr<::driver::v1::MachineRef> BuildMachineRef(const EngineParts& part
   }
   ref.set_ssh_public_key(machine.ssh_public_key());
   if (HasSsh(machine)) {
-    DM_ASSIGN_OR_RETURN(*ref.mutable_ssh_private_key(), ReadSecret(parts, uid, kSshKeySecret));
+    DM_ASSIGN_OR_RETURN(*ref.mutable_ssh_private_key(),
+                        OpenSecret(reader, parts, uid, kSshKeySecret));
   }
+  return ref;
+}
+
+absl::StatusOr<::driver::v1::MachineRef> BuildMachineRef(const EngineParts& parts,
+                                                         const MachineRecord& machine,
+                                                         const OperationRecord& operation) {
+  ::driver::v1::MachineRef ref;
+  DM_RETURN_IF_ERROR(parts.store.Read([&](StoreReader& reader) -> absl::Status {
+    DM_ASSIGN_OR_RETURN(ref, BuildMachineRef(reader, parts, machine, operation));
+    return absl::OkStatus();
+  }));
   return ref;
 }
 

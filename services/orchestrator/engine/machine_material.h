@@ -30,6 +30,12 @@ absl::StatusOr<::driver::v1::MachineRef> BuildMachineRef(const EngineParts& part
                                                          const MachineRecord& machine,
                                                          const OperationRecord& operation);
 
+/// The same within a read that is open already, for many machines at once.
+absl::StatusOr<::driver::v1::MachineRef> BuildMachineRef(StoreReader& reader,
+                                                         const EngineParts& parts,
+                                                         const MachineRecord& machine,
+                                                         const OperationRecord& operation);
+
 /// How to log in to the machine.
 absl::StatusOr<::provisioner::v1::SshTarget> BuildSshTarget(const EngineParts& parts,
                                                             const MachineRecord& machine,

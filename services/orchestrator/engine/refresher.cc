@@ -81,18 +81,18 @@ void Refresher::Refresh(const std::vector<MachinePointer>& machines, absl::Durat
 
 void Refresher::RunBatch(const std::shared_ptr<Batch>& batch) {
   std::vector<MachinePointer> readable;
-  for (const MachinePointer& machine : batch->machines) {
-    std::optional<MachineRecord> record;
-    absl::Status status = parts_.store.Read([&](StoreReader& reader) -> absl::Status {
-      DM_ASSIGN_OR_RETURN(record, reader.FindMachine(machine->machine.uid()));
-      return absl::OkStatus();
-    });
-    if (!status.ok() || !record.has_value()) continue;
-    absl::StatusOr<::driver::v1::MachineRef> ref = BuildMachineRef(parts_, *record, {});
-    if (!ref.ok()) continue;
-    *batch->request.add_machines() = *std::move(ref);
-    readable.push_back(machine);
-  }
+  const absl::Status status = parts_.store.Read([&](StoreReader& reader) -> absl::Status {
+    for (const MachinePointer& machine : batch->machines) {
+      const auto record = reader.FindMachine(machine->machine.uid());
+      if (!record.ok() || !record->has_value()) continue;  // Damaged, or removed meanwhile.
+      absl::StatusOr<::driver::v1::MachineRef> ref = BuildMachineRef(reader, parts_, **record, {});
+      if (!ref.ok()) continue;
+      *batch->request.add_machines() = *std::move(ref);
+      readable.push_back(machine);
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return Apply(*batch, status);
   batch->machines = std::move(readable);
   batch->connection->channel().Prepare(batch->context, batch->timeout);
   batch->connection->stub().async()->BatchInspect(&batch->context, &batch->request,
