@@ -8,6 +8,11 @@ Ending SucceedAsObserved(const OperationRecord&, MachineRecord& machine) {
   return Ending::kKeepMachine;
 }
 
+Ending SucceedRunning(const OperationRecord& operation, MachineRecord& machine) {
+  machine.mutable_machine()->set_state(machine::v1::MACHINE_STATE_RUNNING);
+  return SucceedAsObserved(operation, machine);
+}
+
 Ending FailAndKeep(const OperationRecord&, MachineRecord& machine, const absl::Status& status,
                    bool) {
   *machine.mutable_machine()->mutable_last_error() = common::ToRpcStatus(status);

@@ -20,6 +20,10 @@ Verb MakeRegenerateCertsVerb();
 /// The end of an operation that leaves the machine as its steps recorded it.
 Ending SucceedAsObserved(const OperationRecord& operation, MachineRecord& machine);
 
+/// The end of an operation whose last step found the engine up: also a machine whose create had
+/// failed is in order now.
+Ending SucceedRunning(const OperationRecord& operation, MachineRecord& machine);
+
 /// The failure of an operation on a machine that exists: the error is shown, the machine stays, and
 /// its state is asked anew because nobody knows how far the failed step came.
 Ending FailAndKeep(const OperationRecord& operation, MachineRecord& machine,
