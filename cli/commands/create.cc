@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,12 @@ CommandInfo InfoFor(std::vector<Flag> flags) {
           .description = absl::StrCat("Run 'docker-machine create --driver name --help' to include "
                                       "the create flags for that driver in the help text."),
           .flags = std::move(flags)};
+}
+
+bool AsksForHelp(const std::vector<std::string>& args) {
+  return std::any_of(args.begin(), args.end(), [](const std::string& arg) {
+    return arg == "-h" || arg == "--help" || arg == "-help";
+  });
 }
 
 // As the original words a create that failed at each stage.
@@ -80,7 +87,13 @@ class CreateCommand final : public Command {
     const bool chosen = !name.empty() || PeekFlag(args, url_names).has_value();
     if (name.empty()) name = "none";
     const absl::StatusOr<DriverInfo> driver = GetDriver(context, name);
-    if (!driver.ok()) return driver.status();
+    if (!driver.ok()) {
+      // Without an orchestrator there is still help, only less of it.
+      if (!absl::IsNotFound(driver.status()) && AsksForHelp(args)) {
+        context.console.Out(CommandHelp(info()));
+      }
+      return driver.status();
+    }
 
     std::vector<Flag> flags = DriverFlags(*driver);
     const std::vector<Flag> common = CommonCreateFlags({});

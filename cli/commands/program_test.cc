@@ -1,0 +1,451 @@
+#include "cli/commands/program.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+#include "cli/commands/program_fixture.h"
+#include "services/common/file/file.h"
+#include "services/common/process/unique_fd.h"
+
+namespace machine::cli {
+namespace {
+
+// ---- The program itself
+
+TEST_F(ProgramTest, NoArgumentsPrintHelp) {
+  EXPECT_EQ(Run(""), 0);
+  EXPECT_TRUE(absl::StartsWith(out(),
+                               "Usage: docker-machine [OPTIONS] COMMAND [arg...]\n\n"
+                               "Create and manage machines running Docker.\n"));
+  EXPECT_EQ(err(), "");
+}
+
+TEST_F(ProgramTest, VersionInAllItsForms) {
+  for (const char* words : {"--version", "-v", "-version", "version"}) {
+    EXPECT_EQ(Run(words), 0);
+    EXPECT_TRUE(absl::StartsWith(out(), "docker-machine version 1.0.0, build ")) << out();
+  }
+}
+
+TEST_F(ProgramTest, UnknownCommand) {
+  for (const char* words : {"bogus", "help bogus"}) {
+    EXPECT_EQ(Run(words), 1);
+    EXPECT_EQ(err(),
+              "docker-machine: 'bogus' is not a docker-machine command. See 'docker-machine "
+              "--help'.\n");
+    EXPECT_EQ(out(), "");
+  }
+}
+
+TEST_F(ProgramTest, UnknownFlagPrintsHelpAndFails) {
+  EXPECT_EQ(Run("ls --bogus"), 1);
+  EXPECT_TRUE(absl::StartsWith(out(), "Incorrect Usage.\n\nUsage: docker-machine ls [OPTIONS]"));
+  EXPECT_EQ(err(), "flag provided but not defined: -bogus\n");
+  EXPECT_EQ(Run("--bogus ls"), 1);
+  EXPECT_TRUE(absl::StartsWith(out(), "Incorrect Usage.\n\nUsage: docker-machine [OPTIONS]"));
+}
+
+TEST_F(ProgramTest, EveryCommandHasHelpInThreeWays) {
+  for (const char* command :
+       {"active", "config", "env", "inspect", "ip", "kill", "ls", "provision", "regenerate-certs",
+        "restart", "rm", "ssh", "start", "status", "stop", "upgrade", "url", "version"}) {
+    const std::string first = absl::StrCat("Usage: docker-machine ", command, " ");
+    for (const std::string& words : {absl::StrCat(command, " -h"), absl::StrCat(command, " --help"),
+                                     absl::StrCat("help ", command)}) {
+      EXPECT_EQ(Run(words), 0);
+      EXPECT_TRUE(absl::StartsWith(out(), first)) << words << out();
+    }
+  }
+}
+
+TEST_F(ProgramTest, GlobalFlagsOfTheOriginalAreAccepted) {
+  EXPECT_EQ(Run("--bugsnag-api-token=no-report --github-api-token x --native-ssh -D "
+                "--tls-ca-key k ls"),
+            0);
+  EXPECT_EQ(target_.storage_path, storage_);
+}
+
+TEST_F(ProgramTest, OrchestratorIsChosenByFlagOrEnvironment) {
+  Run("--host example.org:1 --tls-ca-cert a --tls-client-cert b --tls-client-key c ls");
+  EXPECT_EQ(target_.host, "example.org:1");
+  EXPECT_EQ(target_.ca_file, "a");
+  EXPECT_EQ(target_.key_file, "c");
+  env_.Set("MACHINE_HOST", "unix:/x");
+  Run("ls");
+  EXPECT_EQ(target_.host, "unix:/x");
+}
+
+TEST_F(ProgramTest, RelativeStoragePathIsMadeAbsolute) {
+  Run("-s some/where ls");
+  EXPECT_TRUE(absl::StartsWith(target_.storage_path, "/"));
+  EXPECT_TRUE(absl::EndsWith(target_.storage_path, "/some/where"));
+}
+
+// ---- ip, url, status, active
+
+TEST_F(ProgramTest, IpPrintsAddressesInTheOrderOfTheNames) {
+  Put("a", "192.0.2.1");
+  Put("b", "192.0.2.2");
+  EXPECT_EQ(Run("ip b a b"), 0);
+  EXPECT_EQ(out(), "192.0.2.2\n192.0.2.1\n192.0.2.2\n");
+}
+
+TEST_F(ProgramTest, IpPrintsWhatItFindsAndThenTheErrors) {
+  Put("a", "192.0.2.1");
+  Put("off");
+  EXPECT_EQ(Run("ip nope a off"), 1);
+  EXPECT_EQ(out(), "192.0.2.1\n");
+  EXPECT_EQ(err(),
+            absl::StrCat(kNopeDoesNotExist, "Error getting IP address: Host is not running\n"));
+}
+
+TEST_F(ProgramTest, UrlAndStatus) {
+  Put("a", "192.0.2.1");
+  Put("off");
+  EXPECT_EQ(Run("url a"), 0);
+  EXPECT_EQ(out(), "tcp://192.0.2.1:2376\n");
+  EXPECT_EQ(Run("url off"), 1);
+  EXPECT_EQ(err(), "Host is not running\n");
+  EXPECT_EQ(Run("status a"), 0);
+  EXPECT_EQ(out(), "Running\n");
+  EXPECT_EQ(Run("status off"), 0);
+  EXPECT_EQ(out(), "Stopped\n");
+  EXPECT_EQ(Run("status nope"), 1);
+  EXPECT_EQ(err(), kNopeDoesNotExist);
+  EXPECT_EQ(Run("url a off"), 1);
+  EXPECT_EQ(err(), "Error: Expected one machine name as an argument\n");
+}
+
+TEST_F(ProgramTest, NameThatNoMachineCanHaveDoesNotExist) {
+  EXPECT_EQ(Run("status ../x"), 1);
+  EXPECT_TRUE(absl::StartsWith(err(), "Docker machine \"../x\" does not exist.")) << err();
+}
+
+TEST_F(ProgramTest, StatusOfAMachineThatIsGoneAtTheProviderIsFour) {
+  auto machine = MachineOf("gone");
+  machine.set_state(machine::v1::MACHINE_STATE_NOT_FOUND);
+  orchestrator_.PutMachine(machine);
+  EXPECT_EQ(Run("status gone"), 4);
+  EXPECT_EQ(out(), "NotFound\n");
+}
+
+TEST_F(ProgramTest, WithoutANameTheActiveMachineIsMeantThenTheDefault) {
+  EXPECT_EQ(Run("url"), 1);
+  EXPECT_EQ(err(), "Error: No machine name(s) specified and no \"default\" machine exists\n");
+  Put("default", "192.0.2.9");
+  EXPECT_EQ(Run("url"), 0);
+  EXPECT_EQ(out(), "tcp://192.0.2.9:2376\n");
+  Put("dev", "192.0.2.1");
+  env_.Set("DOCKER_HOST", "tcp://192.0.2.1:2376");
+  EXPECT_EQ(Run("ip"), 0);
+  EXPECT_EQ(out(), "192.0.2.1\n");
+}
+
+TEST_F(ProgramTest, Active) {
+  EXPECT_EQ(Run("active"), 1);
+  EXPECT_EQ(err(), "No active host found\n");
+  Put("dev", "192.0.2.1");
+  env_.Set("DOCKER_HOST", "tcp://192.0.2.1:2376");
+  EXPECT_EQ(Run("active"), 0);
+  EXPECT_EQ(out(), "dev\n");
+  EXPECT_EQ(Run("active dev"), 1);
+  EXPECT_EQ(err(), "Error: Too many arguments given\n");
+}
+
+TEST_F(ProgramTest, VersionOfTheEngine) {
+  Put("dev", "192.0.2.1");
+  Put("off");
+  EXPECT_EQ(Run("version dev"), 0);
+  EXPECT_EQ(out(), "20.10.24\n");
+  EXPECT_EQ(Run("version off"), 1);
+  EXPECT_EQ(err(), "Host is not running\n");
+}
+
+// ---- inspect
+
+TEST_F(ProgramTest, InspectPrintsTheOriginalsShape) {
+  Put("dev", "192.0.2.1");
+  EXPECT_EQ(Run("inspect dev"), 0);
+  EXPECT_TRUE(absl::StartsWith(out(), "{\n    \"ConfigVersion\": 3,\n")) << out();
+  EXPECT_TRUE(absl::EndsWith(out(), "    \"Name\": \"dev\"\n}\n")) << out();
+}
+
+TEST_F(ProgramTest, InspectWithAFormat) {
+  Put("dev", "192.0.2.1");
+  EXPECT_EQ(Run("inspect dev -f {{.HostOptions.AuthOptions.StorePath}}"), 0);
+  EXPECT_EQ(out(), absl::StrCat(storage_, "/machines/dev\n"));
+  EXPECT_EQ(Run("inspect --format={{.Driver.IPAddress}} dev"), 0);
+  EXPECT_EQ(out(), "192.0.2.1\n");
+  EXPECT_EQ(RunWords({"inspect", "-f", "{{json .Driver.SSHPort}}", "dev"}), 0);
+  EXPECT_EQ(out(), "0\n");
+  EXPECT_EQ(RunWords({"inspect", "-f", "{{bogus .}}", "dev"}), 1);
+  EXPECT_EQ(err(), "template parsing error: function \"bogus\" not defined\n");
+}
+
+// ---- ls
+
+TEST_F(ProgramTest, LsOfNothingIsTheHeader) {
+  EXPECT_EQ(Run("ls"), 0);
+  EXPECT_EQ(out(), "NAME   ACTIVE   DRIVER   STATE   URL   SWARM   DOCKER   ERRORS\n");
+}
+
+TEST_F(ProgramTest, LsTable) {
+  Put("dev", "192.0.2.1");
+  Put("off");
+  auto broken = MachineOf("broken");
+  broken.set_state(machine::v1::MACHINE_STATE_ERROR);
+  broken.clear_docker_version();
+  broken.mutable_last_error()->set_message("no route\nto host");
+  orchestrator_.PutMachine(broken);
+  env_.Set("DOCKER_HOST", "tcp://192.0.2.1:2376");
+  EXPECT_EQ(Run("ls"), 0);
+  EXPECT_EQ(out(),
+            "NAME     ACTIVE   DRIVER    STATE     URL                    SWARM   DOCKER      "
+            "ERRORS\n"
+            "broken   -        generic   Error                                    Unknown     "
+            "no route to host\n"
+            "dev      *        generic   Running   tcp://192.0.2.1:2376           v20.10.24   \n"
+            "off      -        generic   Stopped                                  v20.10.24   \n");
+}
+
+TEST_F(ProgramTest, LsQuietAndFormats) {
+  Put("dev", "192.0.2.1");
+  Put("off");
+  EXPECT_EQ(Run("ls -q"), 0);
+  EXPECT_EQ(out(), "dev\noff\n");
+  EXPECT_EQ(RunWords({"ls", "--format", "{{.Name}}:{{.State}}"}), 0);
+  EXPECT_EQ(out(), "dev:Running\noff:Stopped\n");
+  EXPECT_EQ(RunWords({"ls", "-f", "table {{.Name}}\\t{{.URL}}"}), 0);
+  EXPECT_EQ(out(), "NAME   URL\ndev    tcp://192.0.2.1:2376\noff    \n");
+}
+
+TEST_F(ProgramTest, LsShowsSwarms) {
+  auto master = MachineOf("m", "192.0.2.1");
+  master.mutable_swarm()->set_master(true);
+  master.mutable_swarm()->set_discovery("consul://x");
+  master.mutable_swarm()->set_host("tcp://0.0.0.0:3377");
+  orchestrator_.PutMachine(master);
+  auto node = MachineOf("n", "192.0.2.2");
+  node.mutable_swarm()->set_discovery("consul://x");
+  orchestrator_.PutMachine(node);
+  Put("o", "192.0.2.3");
+  env_.Set("DOCKER_HOST", "tcp://192.0.2.1:3377");
+  EXPECT_EQ(RunWords({"ls", "--format", "{{.Name}} {{.Active}} [{{.Swarm}}]"}), 0);
+  EXPECT_EQ(out(), "m * (swarm) [m (master)]\nn - [m]\no - []\n");
+  EXPECT_EQ(Run("ls -q --filter swarm=M"), 0);
+  EXPECT_EQ(out(), "m\nn\n");
+}
+
+struct FilterCase {
+  absl::string_view label;
+  absl::string_view flags;
+  absl::string_view names;
+};
+class LsFilterTest : public ProgramTest, public testing::WithParamInterface<FilterCase> {};
+TEST_P(LsFilterTest, Keeps) {
+  Put("dev1", "192.0.2.1");
+  Put("dev2");
+  auto web = MachineOf("web", "192.0.2.3");
+  web.set_driver("docker");
+  web.mutable_engine()->add_labels("tier=Front");
+  orchestrator_.PutMachine(web);
+  EXPECT_EQ(Run(absl::StrCat("ls -q ", GetParam().flags)), 0) << err();
+  EXPECT_EQ(out(), GetParam().names);
+}
+INSTANTIATE_TEST_SUITE_P(Filters, LsFilterTest,
+                         testing::ValuesIn<FilterCase>({
+                             {"Driver", "--filter driver=DOCKER", "web\n"},
+                             {"State", "--filter state=stopped", "dev2\n"},
+                             {"NameIsARegex", "--filter name=^dev[12]$", "dev1\ndev2\n"},
+                             {"Label", "--filter label=tier=front", "web\n"},
+                             {"LabelKey", "--filter label=tier", "web\n"},
+                             {"ImpliedLabel", "--filter label=provider=docker", "web\n"},
+                             {"OneKeyIsOr", "--filter name=dev1 --filter name=web", "dev1\nweb\n"},
+                             {"TwoKeysAreAnd", "--filter name=dev --filter state=Running",
+                              "dev1\n"},
+                             {"ShortFlagWithAnEqualsSign", "-f driver=docker", "web\n"},
+                             {"Nothing", "--filter driver=none", ""},
+                         }),
+                         [](const auto& info) { return std::string(info.param.label); });
+
+TEST_F(ProgramTest, LsRefusesFiltersItDoesNotKnow) {
+  EXPECT_EQ(Run("ls --filter foo=bar"), 1);
+  EXPECT_EQ(err(), "Unsupported filter key 'foo'\n");
+  EXPECT_EQ(Run("ls --filter foo"), 1);
+  EXPECT_EQ(err(), "Unsupported filter syntax\n");
+  EXPECT_EQ(Run("ls --filter name=["), 1);
+  EXPECT_TRUE(absl::StartsWith(err(), "Unsupported filter syntax: name=[")) << err();
+}
+
+// ---- env and config
+
+// Something that accepts connections.
+class AccessTest : public ProgramTest {
+ protected:
+  AccessTest() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(listen(socket_.get(), 16), 0);
+    EXPECT_EQ(getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    url_ = absl::StrCat("tcp://127.0.0.1:", ntohs(address.sin_port));
+    auto machine = MachineOf("dev", "127.0.0.1");
+    machine.mutable_endpoint()->set_docker_url(url_);
+    orchestrator_.PutMachine(machine);
+    machine::v1::AccessBundle bundle;
+    bundle.set_local_folder("/s/machines/dev");
+    bundle.set_ca_pem("CA");
+    bundle.set_client_cert_pem("CERT");
+    bundle.set_client_key_pem("KEY");
+    orchestrator_.set_bundle(bundle);
+  }
+
+  common::UniqueFd socket_;
+  std::string url_;
+};
+
+TEST_F(AccessTest, ConfigIsOneOptionALine) {
+  EXPECT_EQ(Run("config dev"), 0);
+  EXPECT_EQ(out(), absl::StrCat("--tlsverify\n--tlscacert=/s/machines/dev/ca.pem\n"
+                                "--tlscert=/s/machines/dev/cert.pem\n"
+                                "--tlskey=/s/machines/dev/key.pem\n-H=",
+                                url_, "\n"));
+}
+
+TEST_F(AccessTest, EnvForTheLoginShell) {
+  EXPECT_EQ(Run("env dev"), 0);
+  EXPECT_EQ(out(), absl::StrCat("export DOCKER_TLS_VERIFY=\"1\"\nexport DOCKER_HOST=\"", url_,
+                                "\"\nexport DOCKER_CERT_PATH=\"/s/machines/dev\"\n"
+                                "export DOCKER_MACHINE_NAME=\"dev\"\n"
+                                "# Run this command to configure your shell: \n"
+                                "# eval $(docker-machine env dev)\n"));
+}
+
+TEST_F(AccessTest, EnvForAnotherShellAndWithNoProxy) {
+  env_.Set("NO_PROXY", "example.org");
+  EXPECT_EQ(Run("env --shell fish --no-proxy dev"), 0);
+  EXPECT_TRUE(absl::StrContains(out(), "set -gx NO_PROXY \"example.org,127.0.0.1\";\n")) << out();
+  env_.Set("no_proxy", "a,127.0.0.1,b");
+  EXPECT_EQ(Run("env --no-proxy dev"), 0);
+  EXPECT_TRUE(absl::StrContains(out(), "export no_proxy=\"a,127.0.0.1,b\"\n")) << out();
+}
+
+TEST_F(AccessTest, EnvUnset) {
+  EXPECT_EQ(Run("env -u"), 0);
+  EXPECT_EQ(out(),
+            "unset DOCKER_TLS_VERIFY\nunset DOCKER_HOST\nunset DOCKER_CERT_PATH\n"
+            "unset DOCKER_MACHINE_NAME\n# Run this command to configure your shell: \n"
+            "# eval $(docker-machine env -u)\n");
+  EXPECT_EQ(Run("env -u dev"), 1);
+  EXPECT_EQ(err(), "Error: Expected no machine name when the -u flag is present\n");
+}
+
+TEST_F(AccessTest, EngineWithoutTlsGetsNoCertificates) {
+  auto machine = MachineOf("plain", "127.0.0.1");
+  machine.mutable_endpoint()->set_docker_url(url_);
+  machine.mutable_endpoint()->set_docker_plaintext(true);
+  orchestrator_.PutMachine(machine);
+  EXPECT_EQ(Run("config plain"), 0);
+  EXPECT_EQ(out(), absl::StrCat("-H=", url_, "\n"));
+  env_.Set("DOCKER_TLS_VERIFY", "1");
+  EXPECT_EQ(Run("env plain"), 0);
+  EXPECT_TRUE(absl::StartsWith(out(), absl::StrCat("unset DOCKER_TLS_VERIFY\nexport DOCKER_HOST=\"",
+                                                   url_, "\"\nexport DOCKER_MACHINE_NAME")))
+      << out();
+}
+
+TEST_F(AccessTest, SharedOrchestratorsFilesAreWrittenHere) {
+  is_private_ = false;
+  EXPECT_EQ(Run("env dev"), 0);
+  const std::string folder = storage_ + "/machines/dev";
+  EXPECT_TRUE(absl::StrContains(out(), absl::StrCat("DOCKER_CERT_PATH=\"", folder, "\"")));
+  EXPECT_EQ(common::ReadFile(folder + "/ca.pem").value(), "CA");
+  EXPECT_EQ(common::ReadFile(folder + "/cert.pem").value(), "CERT");
+  EXPECT_EQ(common::ReadFile(folder + "/key.pem").value(), "KEY");
+  struct stat info = {};
+  ASSERT_EQ(stat((folder + "/key.pem").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+}
+
+TEST_F(AccessTest, MachineThatIsOffOrUnknown) {
+  Put("off");
+  EXPECT_EQ(Run("env off"), 1);
+  EXPECT_EQ(err(), "Error checking TLS connection: Host is not running\n");
+  EXPECT_EQ(Run("config off"), 1);
+  EXPECT_EQ(err(), "Error running connection boilerplate: Host is not running\n");
+  EXPECT_EQ(Run("env nope"), 1);
+  EXPECT_EQ(err(), kNopeDoesNotExist);
+  EXPECT_EQ(out(), "");
+}
+
+TEST_F(AccessTest, EngineThatDoesNotAnswer) {
+  socket_.reset();
+  EXPECT_EQ(Run("config dev"), 1);
+  EXPECT_EQ(err(), absl::StrCat("Error running connection boilerplate: dial ",
+                                absl::StrReplaceAll(url_, {{"tcp://", "tcp "}}),
+                                ": connection refused\n"));
+}
+
+TEST_F(AccessTest, SwarmNeedsAMaster) {
+  EXPECT_EQ(Run("env --swarm dev"), 1);
+  EXPECT_EQ(err(),
+            "Error checking TLS connection: \"dev\" is not a swarm master. The --swarm flag is "
+            "intended for use with swarm masters\n");
+}
+
+// ---- ssh
+
+machine::v1::ExecResponse Output(absl::string_view text) {
+  machine::v1::ExecResponse response;
+  response.set_stdout(std::string(text));
+  return response;
+}
+machine::v1::ExecResponse ErrorOutput(absl::string_view text) {
+  machine::v1::ExecResponse response;
+  response.set_stderr(std::string(text));
+  return response;
+}
+machine::v1::ExecResponse Exit(int code) {
+  machine::v1::ExecResponse response;
+  response.mutable_exit()->set_code(code);
+  return response;
+}
+
+TEST_F(ProgramTest, SshReturnsOutputAndExitStatus) {
+  Put("dev", "192.0.2.1");
+  orchestrator_.ScriptExec({Output("hello\n"), ErrorOutput("oops\n"), Exit(42)});
+  EXPECT_EQ(Run("ssh dev ls -l /x"), 42);
+  EXPECT_EQ(out(), "hello\n");
+  EXPECT_EQ(err(), "oops\n");
+  EXPECT_EQ(orchestrator_.last_exec().command(), "ls -l /x");
+  EXPECT_FALSE(orchestrator_.last_exec().pty());
+}
+
+TEST_F(ProgramTest, SshTakesFlagsOfTheCommandAsTheyAre) {
+  Put("dev", "192.0.2.1");
+  orchestrator_.ScriptExec({Exit(0)});
+  EXPECT_EQ(Run("ssh dev -- df -h"), 0);
+  EXPECT_EQ(orchestrator_.last_exec().command(), "df -h");
+  EXPECT_EQ(RunWords({"ssh", "dev", "df -h --driver=x"}), 0);
+  EXPECT_EQ(orchestrator_.last_exec().command(), "df -h --driver=x");
+  EXPECT_EQ(Run("ssh dev -t top -d 1"), 0);
+  EXPECT_EQ(orchestrator_.last_exec().command(), "top -d 1");
+  EXPECT_TRUE(orchestrator_.last_exec().pty());
+}
+
+TEST_F(ProgramTest, SshToAMachineThatIsOffOrUnknown) {
+  Put("off");
+  EXPECT_EQ(Run("ssh off true"), 1);
+  EXPECT_EQ(err(), "Error: Cannot run SSH command: Host \"off\" is not running\n");
+  EXPECT_EQ(Run("ssh nope true"), 1);
+  EXPECT_EQ(err(), kNopeDoesNotExist);
+}
+
+}  // namespace
+}  // namespace machine::cli
