@@ -31,7 +31,7 @@ place() {
 
 # A driver is found by its place and name; nothing else lists them.
 mapfile -t drivers < <(bazel query --noshow_progress --ui_event_filters=-info \
-  'filter("machine-driver-[a-z0-9]+$", kind(cc_binary, //drivers/...))')
+  'filter("machine-driver-[a-z0-9]+$", kind(cc_binary, //drivers/... except //drivers/sdk/...))')
 programs=(//services/orchestrator:machine-orchestrator //services/provisioner:machine-provisioner
   "${drivers[@]}")
 
