@@ -73,7 +73,7 @@ std::string SerialOf(const X509* cert) {
 std::string FingerprintOf(const X509* cert) {
   unsigned char* der = nullptr;
   const int size = i2d_X509(cert, &der);
-  const std::string digest =
+  std::string digest =
       Sha256Hex(absl::string_view(reinterpret_cast<const char*>(der), static_cast<size_t>(size)));
   OPENSSL_free(der);
   return digest;

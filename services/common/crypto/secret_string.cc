@@ -15,7 +15,7 @@ void SecureErase(std::string& text) {
 
 SecretString::SecretString(std::string&& secret) : secret_(std::move(secret)) {
   // A short string is copied by a move; its bytes then are still in the source.
-  SecureErase(secret);
+  SecureErase(secret);  // NOLINT(clang-analyzer-cplusplus.Move)
 }
 
 SecretString::SecretString(SecretString&& other) noexcept : secret_(std::move(other.secret_)) {

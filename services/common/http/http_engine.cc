@@ -100,16 +100,16 @@ void HttpEngine::BeginAttempt(const TransferPtr& transfer) {
         absl::StrCat(transfer->label(), ": the deadline passed before it could be sent")));
   }
   const auto& rate_limit = transfer->request().rate_limit;
-  if (rate_limit != nullptr && !transfer->has_turn) {
+  if (rate_limit != nullptr && !transfer->has_turn()) {
     const std::optional<absl::Duration> wait = rate_limit->Reserve(left);
     if (!wait.has_value()) {
       return transfer->Finish(absl::DeadlineExceededError(absl::StrCat(
           transfer->label(), ": the account's rate limit lets it go only after the deadline")));
     }
-    transfer->has_turn = true;
+    transfer->set_has_turn(true);
     if (*wait > absl::ZeroDuration()) return Delay(transfer, *wait, absl::OkStatus());
   }
-  transfer->has_turn = false;
+  transfer->set_has_turn(false);
   const absl::StatusOr<CURL*> easy = transfer->Begin(options_, left);
   if (!easy.ok()) return transfer->Finish(easy.status());
   curl_multi_add_handle(multi_, *easy);

@@ -187,7 +187,7 @@ absl::Status HttpTransfer::SetHeaders(bool has_content) {
   const auto add = [this](const std::string& line) {
     curl_slist* longer = curl_slist_append(header_list_.get(), line.c_str());
     if (longer == nullptr) return false;
-    header_list_.release();
+    static_cast<void>(header_list_.release());  // It is the front of the longer list.
     header_list_.reset(longer);
     return true;
   };

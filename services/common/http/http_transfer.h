@@ -40,6 +40,10 @@ class HttpTransfer {
   /// Attempts begun.
   int attempts() const { return attempts_; }
 
+  /// Whether a turn under the rate limit was taken and not yet used.
+  bool has_turn() const { return has_turn_; }
+  void set_has_turn(bool has_turn) { has_turn_ = has_turn; }
+
   /// Looks at the request; before anything else.
   absl::Status Check();
 
@@ -57,9 +61,6 @@ class HttpTransfer {
 
   /// Hands the outcome to the caller.
   void Finish(absl::StatusOr<HttpResponse> outcome) { std::move(done_)(std::move(outcome)); }
-
-  /// The turn under the rate limit that was taken and not yet used.
-  bool has_turn = false;
 
  private:
   struct EasyDeleter {
@@ -93,11 +94,12 @@ class HttpTransfer {
   const HttpRequest request_;
   HttpClient::Callback done_;
   const absl::Duration deadline_;
-  std::atomic<bool> cancelled_ = false;
   std::string label_;
   std::string host_;
-  bool https_ = false;
   int attempts_ = 0;
+  std::atomic<bool> cancelled_ = false;
+  bool https_ = false;
+  bool has_turn_ = false;
   // Once the caller has got a piece of the answer, or its source has given a piece of the body, a
   // repetition would lack it or give it twice.
   bool touched_caller_ = false;

@@ -64,7 +64,7 @@ class Conversation {
           {process_.stdout_fd().get(), POLLIN, 0},
           {process_.stderr_fd().get(), POLLIN, 0},
       }};
-      const absl::Status polled = PollUntil(absl::MakeSpan(fds), absl::Now() + NextWait());
+      absl::Status polled = PollUntil(absl::MakeSpan(fds), absl::Now() + NextWait());
       if (!polled.ok() && !absl::IsDeadlineExceeded(polled)) return polled;
       if (fds[0].revents != 0) return Drain();
       if (fds[1].revents != 0) Send();
