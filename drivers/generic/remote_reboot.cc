@@ -21,11 +21,13 @@ using common::SshConnection;
 
 // One try to connect or to run a command. A host that goes down may stop answering in mid-command.
 constexpr absl::Duration kTryTimeout = absl::Seconds(10);
+constexpr char kNotDown[] = "it has not gone down yet";
 constexpr size_t kBootIdLength = 36;        // A UUID.
 constexpr size_t kStartTimeAfterComm = 19;  // proc(5): field 22, counted after "(comm) ".
 
-CallLimits LimitsOf(const DriverCall& call, absl::Time deadline) {
-  return {.deadline = deadline, .cancelled = [&call] { return call.cancelled(); }};
+CallLimits LimitsOfTry(const DriverCall& call) {
+  return {.deadline = absl::Now() + std::min(kTryTimeout, call.Remaining()),
+          .cancelled = [&call] { return call.cancelled(); }};
 }
 
 absl::StatusOr<std::string> ReadBootId(SshConnection& ssh, const CallLimits& limits) {
@@ -37,12 +39,12 @@ absl::StatusOr<std::string> ReadBootId(SshConnection& ssh, const CallLimits& lim
 }
 
 absl::Status RunReboot(DriverCall& call, SshConnection& ssh, absl::string_view prefix,
-                       const std::vector<std::string>& commands, absl::Time deadline) {
+                       const std::vector<std::string>& commands) {
   std::vector<std::string> failures;
   for (const std::string& command : commands) {
     DM_RETURN_IF_ERROR(call.Check());
     RunOptions options;
-    options.limits = LimitsOf(call, std::min(deadline, absl::Now() + kTryTimeout));
+    options.limits = LimitsOfTry(call);
     const auto result = ssh.Run(absl::StrCat(prefix, command), options);
     // A host that went down took the answer with it.
     if (!result.ok()) return call.Check();
@@ -75,41 +77,38 @@ common::SshLoop& SshRebooter::Loop() {
   return *loop_;
 }
 
+absl::Status SshRebooter::Booted(DriverCall& call, const common::SshTarget& target,
+                                 absl::string_view before) {
+  DM_ASSIGN_OR_RETURN(const auto ssh, Loop().Connect(target, LimitsOfTry(call)));
+  DM_ASSIGN_OR_RETURN(const std::string now, ReadBootId(*ssh, LimitsOfTry(call)));
+  return now != before ? absl::OkStatus() : absl::UnavailableError(kNotDown);
+}
+
 absl::Status SshRebooter::Reboot(DriverCall& call, const common::SshTarget& target) {
-  const absl::Time deadline = std::min(call.deadline(), absl::Now() + times_.limit);
-  DM_ASSIGN_OR_RETURN(
-      std::shared_ptr<SshConnection> ssh,
-      Loop().Connect(target, LimitsOf(call, std::min(deadline, absl::Now() + kTryTimeout))));
-  DM_ASSIGN_OR_RETURN(const std::string before, ReadBootId(*ssh, LimitsOf(call, deadline)));
+  const absl::Duration end = clock_.Steady() + times_.limit;
+  DM_ASSIGN_OR_RETURN(std::shared_ptr<SshConnection> ssh,
+                      Loop().Connect(target, LimitsOfTry(call)));
+  DM_ASSIGN_OR_RETURN(const std::string before, ReadBootId(*ssh, LimitsOfTry(call)));
   // The boot must not change who answers: the key seen now is the only one accepted after it.
   common::SshTarget same_host = target;
   same_host.host_key_sha256 = ssh->host_key_sha256();
   DM_RETURN_IF_ERROR(call.Check());
   call.Progress("rebooting the host");
-  DM_RETURN_IF_ERROR(
-      RunReboot(call, *ssh, target.user == "root" ? "" : "sudo -n ", commands_, deadline));
+  DM_RETURN_IF_ERROR(RunReboot(call, *ssh, target.user == "root" ? "" : "sudo -n ", commands_));
   ssh.reset();
 
   call.Progress("waiting for the host to come back");
-  std::string last = "it has not gone down yet";
-  while (absl::Now() < deadline) {
+  absl::Status last = absl::UnavailableError(kNotDown);
+  while (clock_.Steady() < end && call.Remaining() > absl::ZeroDuration()) {
     DM_RETURN_IF_ERROR(call.Check());
-    const absl::Time try_end = std::min(deadline, absl::Now() + kTryTimeout);
-    const auto again = Loop().Connect(same_host, LimitsOf(call, try_end));
-    if (again.ok()) {
-      const auto now = ReadBootId(**again, LimitsOf(call, try_end));
-      if (now.ok() && *now != before) return absl::OkStatus();
-      last = now.ok() ? "it has not gone down yet" : std::string(now.status().message());
-    } else if (absl::IsPermissionDenied(again.status())) {
-      return again.status();  // Another host key: no waiting helps.
-    } else {
-      last = std::string(again.status().message());
-    }
-    call.Sleep(std::min(times_.poll, deadline - absl::Now())).IgnoreError();
+    last = Booted(call, same_host, before);
+    // Another host key is no matter of time.
+    if (last.ok() || absl::IsPermissionDenied(last)) return last;
+    call.Sleep(times_.poll).IgnoreError();
   }
   if (call.cancelled()) return call.Check();
   return common::Error(absl::StatusCode::kDeadlineExceeded, machine::v1::ERROR_REASON_STEP_TIMEOUT,
-                       absl::StrCat("waiting for the host to reboot: ", last));
+                       absl::StrCat("waiting for the host to reboot: ", last.message()));
 }
 
 }  // namespace machine::driver::generic

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "drivers/sdk/driver_call.h"
+#include "services/common/clock/clock.h"
 #include "services/common/ssh/ssh.h"
 
 namespace machine::driver::generic {
@@ -38,18 +39,21 @@ class SshRebooter final : public Rebooter {
  public:
   /// @param commands  what to try on the host, in turn, until one succeeds; as root or by sudo.
   explicit SshRebooter(std::vector<std::string> commands = {"systemctl reboot", "shutdown -r now"},
-                       RebootTimes times = {})
-      : commands_(std::move(commands)), times_(times) {}
+                       RebootTimes times = {}, const common::Clock& clock = common::Clock::Real())
+      : commands_(std::move(commands)), times_(times), clock_(clock) {}
 
   absl::Status Reboot(DriverCall& call, const common::SshTarget& target) override;
 
  private:
   common::SshLoop& Loop();
+  /// The host has booted since `before`; else not OK, with what it lacks.
+  absl::Status Booted(DriverCall& call, const common::SshTarget& target, absl::string_view before);
 
   std::once_flag loop_once_;
   std::unique_ptr<common::SshLoop> loop_;  // Made when first needed, because it has a thread.
   const std::vector<std::string> commands_;
   const RebootTimes times_;
+  const common::Clock& clock_;
 };
 
 /// What changes with each boot, from the output of kBootIdCommand: the kernel's boot id and the

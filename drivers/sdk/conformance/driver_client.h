@@ -62,11 +62,10 @@ class DriverClient {
   template <typename Request>
   ActionOutcome Act(std::unique_ptr<grpc::ClientReader<ActionEvent>> (Stub::*method)(
                         grpc::ClientContext*, const Request&),
-                    const Request& request, int cancel_after_events = -1) {
+                    const Request& request, int cancel_after_events = 0) {
     grpc::ClientContext context;
     channel_.Prepare(context, timeout_);
     ActionOutcome outcome;
-    if (cancel_after_events == 0) context.TryCancel();
     const auto reader = ((*stub_).*method)(&context, request);
     ActionEvent event;
     for (int count = 1; reader->Read(&event); ++count) {
