@@ -11,8 +11,10 @@ absl::StatusOr<std::string> AddressOf(CommandContext& context, const std::string
   DM_ASSIGN_OR_RETURN(
       const machine::v1::Machine machine,
       GetMachine(context, name, {.fields = {"state", "endpoint"}, .max_age = kMaxAge}));
-  const bool off = machine.state() == machine::v1::MACHINE_STATE_STOPPED ||
-                   machine.state() == machine::v1::MACHINE_STATE_SAVED;
+  // A machine that is off may have kept its old address; one with a URL has its own.
+  const bool off = machine.endpoint().docker_url().empty() &&
+                   (machine.state() == machine::v1::MACHINE_STATE_STOPPED ||
+                    machine.state() == machine::v1::MACHINE_STATE_SAVED);
   if (off || machine.endpoint().ip_addresses().empty()) {
     return absl::FailedPreconditionError(
         absl::StrCat("Error getting IP address: ", kHostNotRunning));
