@@ -1,9 +1,11 @@
 #include "drivers/docker/docker_driver.h"
 
+#include <algorithm>
 #include <map>
 #include <thread>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "drivers/docker/machine_container.h"
 #include "drivers/docker/machine_creator.h"
@@ -15,6 +17,8 @@ namespace {
 constexpr absl::string_view kPowerOff = "SIGRTMIN+3";
 // What the host image needs at most: see deploy/hostimage/README.md.
 constexpr absl::Duration kDefaultGrace = absl::Seconds(30);
+// The signal is lost on a guest whose systemd has only just begun; a second one changes nothing.
+constexpr absl::Duration kSignalAgainAfter = absl::Seconds(1);
 constexpr absl::Duration kFirstPoll = absl::Milliseconds(25);
 constexpr absl::Duration kSlowestPoll = absl::Milliseconds(500);
 constexpr int64_t kMib = int64_t{1} << 20;
@@ -39,13 +43,17 @@ absl::StatusOr<Container> RequireContainer(const common::CallScope& call, Engine
                                    " has no container of machine ", machine.name));
 }
 
-// Waits until the machine is down; its observation then.
-absl::StatusOr<Observation> AwaitDown(const common::CallScope& call, Engine& engine,
-                                      const MachineSpec& machine, absl::Duration grace) {
+// Waits until the machine is down; its observation then. Between two looks `nudge` is done.
+absl::StatusOr<Observation> AwaitDown(
+    const common::CallScope& call, Engine& engine, const MachineSpec& machine, absl::Duration grace,
+    absl::FunctionRef<absl::Status(const Container&)> nudge = [](const Container&) {
+      return absl::OkStatus();
+    }) {
   const absl::Time deadline = absl::Now() + grace;
   for (absl::Duration pause = kFirstPoll;; pause = std::min(2 * pause, kSlowestPoll)) {
     DM_ASSIGN_OR_RETURN(const Container container, RequireContainer(call, engine, machine));
     if (IsDown(container)) return ObservationOf(container, engine.endpoint());
+    DM_RETURN_IF_ERROR(nudge(container));
     if (absl::Now() >= deadline) {
       return common::Error(absl::StatusCode::kDeadlineExceeded,
                            machine::v1::ERROR_REASON_STEP_TIMEOUT,
@@ -58,17 +66,17 @@ absl::StatusOr<Observation> AwaitDown(const common::CallScope& call, Engine& eng
 
 // Asks the machine to power off, and waits.
 absl::StatusOr<Observation> PowerOff(const common::CallScope& call, Engine& engine,
-                                     const MachineSpec& machine, const Container& container,
-                                     absl::Duration grace) {
-  DM_RETURN_IF_ERROR(call.Check());
-  if (container.status == "restarting") {
+                                     const MachineSpec& machine, absl::Duration grace) {
+  absl::Time next_signal = absl::InfinitePast();
+  return AwaitDown(call, engine, machine, grace, [&](const Container& container) -> absl::Status {
+    if (absl::Now() < next_signal) return absl::OkStatus();
+    next_signal = absl::Now() + kSignalAgainAfter;
+    DM_RETURN_IF_ERROR(call.Check());
     // Nothing runs that could be asked; the engine must be kept from starting it again.
-    DM_RETURN_IF_ERROR(engine.api().StopNow(call, container.id));
-  } else if (!IsDown(container)) {
+    if (container.status == "restarting") return engine.api().StopNow(call, container.id);
     // By a signal, not by the engine's stop, which kills after a while.
-    DM_RETURN_IF_ERROR(engine.api().Signal(call, container.id, kPowerOff));
-  }
-  return AwaitDown(call, engine, machine, grace);
+    return engine.api().Signal(call, container.id, kPowerOff);
+  });
 }
 
 absl::StatusOr<Observation> PowerOn(const common::CallScope& call, Engine& engine,
@@ -161,7 +169,7 @@ absl::Status InspectShare(const common::CallScope& call, const Labels& labels,
 
 Labels AllOf(absl::string_view orchestrator_id) {
   return {{std::string(kOrchestratorLabel), std::string(orchestrator_id)},
-          {std::string(kRoleLabel), "machine"}};
+          {std::string(kRoleLabel), std::string(kMachineRole)}};
 }
 
 }  // namespace
@@ -217,9 +225,8 @@ absl::StatusOr<Observation> DockerDriver::Start(DriverCall& call, const MachineS
 absl::StatusOr<Observation> DockerDriver::Stop(DriverCall& call, const MachineSpec& machine,
                                                std::optional<absl::Duration> grace) {
   DM_ASSIGN_OR_RETURN(const std::shared_ptr<Engine> engine, EngineOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const Container container, RequireContainer(call, *engine, machine));
   call.Progress("Stopping container...");
-  return PowerOff(call, *engine, machine, container, grace.value_or(kDefaultGrace));
+  return PowerOff(call, *engine, machine, grace.value_or(kDefaultGrace));
 }
 
 absl::StatusOr<Observation> DockerDriver::Kill(DriverCall& call, const MachineSpec& machine) {
@@ -237,10 +244,9 @@ absl::StatusOr<Observation> DockerDriver::Kill(DriverCall& call, const MachineSp
 
 absl::StatusOr<Observation> DockerDriver::Restart(DriverCall& call, const MachineSpec& machine) {
   DM_ASSIGN_OR_RETURN(const std::shared_ptr<Engine> engine, EngineOf(machine.options));
-  DM_ASSIGN_OR_RETURN(Container container, RequireContainer(call, *engine, machine));
   call.Progress("Restarting container...");
-  DM_RETURN_IF_ERROR(PowerOff(call, *engine, machine, container, kDefaultGrace).status());
-  DM_ASSIGN_OR_RETURN(container, RequireContainer(call, *engine, machine));
+  DM_RETURN_IF_ERROR(PowerOff(call, *engine, machine, kDefaultGrace).status());
+  DM_ASSIGN_OR_RETURN(const Container container, RequireContainer(call, *engine, machine));
   return PowerOn(call, *engine, machine, container);
 }
 
@@ -283,7 +289,8 @@ absl::StatusOr<std::vector<Observation>> DockerDriver::BatchInspect(
     share->places.push_back(place);
   }
   std::vector<Observation> observations(machines.size());
-  const Labels labels = AllOf(call.orchestrator_id());
+  // Of whichever orchestrator: the call names none, and one that was restored has a new id.
+  const Labels labels = {{std::string(kRoleLabel), std::string(kMachineRole)}};
   const auto inspect = [&](Share& share) {
     share.failure = InspectShare(call, labels, machines, share, observations);
   };

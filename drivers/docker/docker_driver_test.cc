@@ -248,6 +248,13 @@ TEST_F(DockerDriverTest, AGuestThatDoesNotObeyIsLeftRunning) {
   EXPECT_TRUE(driver_.Kill(Call(), machine_).ok()) << "is stopped already";
 }
 
+TEST_F(DockerDriverTest, AGuestThatMissedTheSignalIsAskedAgain) {
+  ASSERT_TRUE(Create().ok());
+  engine_.signals_missed = 1;
+  EXPECT_EQ(driver_.Stop(Call(), machine_, std::nullopt)->state(), MACHINE_STATE_STOPPED);
+  EXPECT_EQ(engine_.Count("/kill?signal=SIGRTMIN%2B3"), 2);
+}
+
 TEST_F(DockerDriverTest, ACancelledStopReturnsAtOnce) {
   ASSERT_TRUE(Create().ok());
   engine_.guests_obey = false;

@@ -60,7 +60,7 @@ bool Matches(const Json& labels, const Query& query) {
 }
 
 bool IsMachine(const FakeContainer& container) {
-  return container.specification.at("Labels").value(std::string(kRoleLabel), "") == "machine";
+  return container.specification.at("Labels").value(std::string(kRoleLabel), "") == kMachineRole;
 }
 
 // The published ports of a running container.
@@ -240,11 +240,12 @@ EngineResponse FakeEngine::Start(FakeContainer& container) {
   return {204, ""};
 }
 
-EngineResponse FakeEngine::Kill(FakeContainer& container, const std::string& signal) const {
+EngineResponse FakeEngine::Kill(FakeContainer& container, const std::string& signal) {
   if (container.status != "running" && container.status != "paused") {
     return Refuse(409, "Container is not running");
   }
-  if (signal == "SIGKILL" || (signal == "SIGRTMIN+3" && guests_obey)) container.status = "exited";
+  const bool heard = signal != "SIGKILL" && signals_missed-- <= 0 && guests_obey;
+  if (signal == "SIGKILL" || heard) container.status = "exited";
   return {204, ""};
 }
 

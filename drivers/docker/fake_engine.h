@@ -67,6 +67,8 @@ class FakeEngine {
   std::set<int> taken_ports;
   /// Machines end at SIGRTMIN+3.
   bool guests_obey = true;
+  /// How many of these a guest does not hear, as before its systemd is up.
+  int signals_missed = 0;
   /// What a started machine's status becomes.
   std::string status_after_start = "running";
   std::vector<FakeContainer> containers;
@@ -79,7 +81,7 @@ class FakeEngine {
   EngineResponse List(const std::map<std::string, std::string>& query) const;
   EngineResponse Create(const std::string& name, const std::string& body);
   EngineResponse Start(FakeContainer& container);
-  EngineResponse Kill(FakeContainer& container, const std::string& signal) const;
+  EngineResponse Kill(FakeContainer& container, const std::string& signal);
   EngineResponse OnContainer(const EngineRequest& request, const std::string& id,
                              absl::string_view verb,
                              const std::map<std::string, std::string>& query);

@@ -15,8 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr absl::string_view kMachineRole = "machine";
-constexpr absl::string_view kProbeRole = "probe";
 constexpr int kSshPort = 22;
 constexpr size_t kMaxHostName = 63;
 constexpr int64_t kMib = int64_t{1} << 20;

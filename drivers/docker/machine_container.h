@@ -22,8 +22,10 @@ inline constexpr absl::string_view kLabelPrefix = "org.machine.";
 inline constexpr absl::string_view kUidLabel = "org.machine.uid";
 inline constexpr absl::string_view kNameLabel = "org.machine.name";
 inline constexpr absl::string_view kOrchestratorLabel = "org.machine.orchestrator";
-/// "machine", or "probe" for the container that ends in a moment.
 inline constexpr absl::string_view kRoleLabel = "org.machine.role";
+inline constexpr absl::string_view kMachineRole = "machine";
+/// The container that tells the engine's capabilities and ends.
+inline constexpr absl::string_view kProbeRole = "probe";
 /// The settings that cannot change while the container lives, as JSON.
 inline constexpr absl::string_view kSettingsLabel = "org.machine.settings";
 /// Where the machine's engine listens.
