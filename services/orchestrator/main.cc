@@ -105,7 +105,7 @@ class Orchestrator {
     DM_RETURN_IF_ERROR(Listen());
     DM_RETURN_IF_ERROR(engine_->Start());
     refresher_->Start(kRefreshInterval);
-    executor_.RunAfter(kHousekeepingInterval, [this] { KeepHouse(); });
+    ScheduleHousekeeping();
     return absl::OkStatus();
   }
 
@@ -239,6 +239,10 @@ class Orchestrator {
       log_.Info("idle");
       return stop_request_.Request(false);
     }
+    ScheduleHousekeeping();
+  }
+
+  void ScheduleHousekeeping() {
     const absl::Duration next = config_.idle_exit > absl::ZeroDuration()
                                     ? std::min(kHousekeepingInterval, config_.idle_exit / 4)
                                     : kHousekeepingInterval;
@@ -274,13 +278,19 @@ class Orchestrator {
   int64_t last_calls_ = 0;
 };
 
-// Signals are taken by one thread, and blocked in all others before these start.
-void TakeSignals(StopRequest& stop_request) {
+// Blocks the signals that end this process, in this thread and those it will start. Before there is
+// any other thread: one in which they are not blocked would be ended by them, and with it all.
+sigset_t BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+// Takes the signals on a thread of its own.
+void TakeSignals(const sigset_t& signals, StopRequest& stop_request) {
   std::thread([&stop_request, signals] {
     int signal = 0;
     sigwait(&signals, &signal);
@@ -310,10 +320,11 @@ int Main(int argc, char** argv) {
   setrlimit(RLIMIT_CORE, &no_core);
   prctl(PR_SET_DUMPABLE, 0);
 
+  const sigset_t signals = BlockSignals();
   const common::Logger log(*common::ParseSeverity(config->log_level), "orchestrator");
   // Never destroyed: a process that stops ends at once, which is safe at any point.
   auto& orchestrator = *new Orchestrator(*std::move(config), log);
-  TakeSignals(orchestrator.stop_request());
+  TakeSignals(signals, orchestrator.stop_request());
   const absl::Status status = orchestrator.Start();
   if (!status.ok()) {
     log.Error(status.message());

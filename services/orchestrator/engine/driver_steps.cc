@@ -17,6 +17,7 @@ using ::driver::v1::ActionEvent;
 using ::driver::v1::Driver;
 using ActionStream = common::ReadStream<ActionEvent>;
 
+constexpr absl::string_view kCreateVerb = "create";
 constexpr absl::Duration kActionTimeout = absl::Minutes(10);
 constexpr absl::Duration kCreateTimeout = absl::Minutes(30);
 constexpr absl::Duration kCheckTimeout = absl::Minutes(2);
@@ -67,10 +68,12 @@ absl::Status ApplyObservation(OperationRun& run, ::driver::v1::Observation obser
   if (observation.has_driver_state()) {
     DM_RETURN_IF_ERROR(run.Checkpoint(observation.driver_state()));
   }
-  run.Update([state = observation.state(),
+  // An instance that runs is not yet a machine that does: until its create is done it is Creating.
+  const bool creating = run.operation().metadata().verb() == kCreateVerb;
+  run.Update([creating, state = observation.state(),
               endpoint = std::move(*observation.mutable_endpoint())](MachineRecord& record) {
     auto& machine = *record.mutable_machine();
-    machine.set_state(state);
+    if (!creating) machine.set_state(state);
     // The pinned host key is ours, not the provider's.
     const std::string pinned = machine.endpoint().ssh_host_key_sha256();
     *machine.mutable_endpoint() = endpoint;

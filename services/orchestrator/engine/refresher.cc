@@ -110,17 +110,17 @@ void Refresher::Apply(const Batch& batch, const absl::Status& status) {
       status.ok() && batch.response.observations_size() == static_cast<int>(batch.machines.size());
   for (size_t i = 0; i < batch.machines.size(); ++i) {
     if (complete) {
-      Record(batch.machines[i], batch.response.observations(static_cast<int>(i)));
+      Record(batch, batch.machines[i], batch.response.observations(static_cast<int>(i)));
       continue;
     }
     ::driver::v1::Observation silent;
     silent.set_state(machine::v1::MACHINE_STATE_TIMEOUT);
     *silent.mutable_endpoint() = batch.machines[i]->machine.endpoint();
-    Record(batch.machines[i], silent);
+    Record(batch, batch.machines[i], silent);
   }
 }
 
-void Refresher::Record(const MachinePointer& machine,
+void Refresher::Record(const Batch& batch, const MachinePointer& machine,
                        const ::driver::v1::Observation& observation) {
   const absl::Time now = parts_.clock.Now();
   const machine::v1::Machine& known = machine->machine;
@@ -146,7 +146,8 @@ void Refresher::Record(const MachinePointer& machine,
         record->mutable_machine()->mutable_observe_time()->set_seconds(absl::ToUnixSeconds(now));
         return transaction.UpdateMachine(*record);
       },
-      [](absl::Status) {});
+      // Who waits for the refresh is to see what came of it.
+      [rest = batch.rest](absl::Status) {});
 }
 
 }  // namespace machine::orchestrator

@@ -35,7 +35,8 @@ class Refresher {
   void Tick();
   void RunBatch(const std::shared_ptr<Batch>& batch);
   void Apply(const Batch& batch, const absl::Status& status);
-  void Record(const MachinePointer& machine, const ::driver::v1::Observation& observation);
+  void Record(const Batch& batch, const MachinePointer& machine,
+              const ::driver::v1::Observation& observation);
 
   const EngineParts parts_;
   MachineIndex& index_;

@@ -112,6 +112,9 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(absl::string_view
 absl::Status SqliteStore::Prepare() {
   DM_RETURN_IF_ERROR(OpenFile(path_).status());
   DM_ASSIGN_OR_RETURN(db_, SqliteConnection::Open(path_));
+  // Closing folds the log into the file, which is no good to a file that turns out to be damaged or
+  // not ours.
+  sqlite3_db_config(db_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   DM_RETURN_IF_ERROR(CheckSchema(*db_, path_));
   DM_RETURN_IF_ERROR(
       db_->Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
@@ -121,6 +124,7 @@ absl::Status SqliteStore::Prepare() {
   DM_ASSIGN_OR_RETURN(SqliteStatement row, db_->Query("SELECT id FROM orchestrator"));
   DM_RETURN_IF_ERROR(row.Step().status());
   orchestrator_id_ = std::string(row.Bytes(0));
+  sqlite3_db_config(db_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   return absl::OkStatus();
 }
 

@@ -36,9 +36,10 @@ bool Undo(const OperationRecord& operation, const MachineRecord& machine,
 }
 
 Ending Succeed(const OperationRecord& operation, MachineRecord& machine) {
-  if (machine.machine().state() == machine::v1::MACHINE_STATE_CREATING) {
-    machine.mutable_machine()->set_state(machine::v1::MACHINE_STATE_RUNNING);
-  }
+  // Its engine has answered, or nobody has looked yet: then the first one who asks does.
+  machine.mutable_machine()->set_state(machine.provisioned()
+                                           ? machine::v1::MACHINE_STATE_RUNNING
+                                           : machine::v1::MACHINE_STATE_UNSPECIFIED);
   return SucceedAsObserved(operation, machine);
 }
 
