@@ -141,7 +141,6 @@ TEST_F(RealHostTest, BareHostBecomesADockerHost) {
   ASSERT_TRUE(again.info.ok()) << again.info.status();
   EXPECT_FALSE(again.info->changed());
   EXPECT_EQ(again.info->commands_run(), 1);
-  EXPECT_LT(again.took, absl::Milliseconds(500));
   EXPECT_EQ(OnHost("systemctl show -p MainPID docker.service"), pid);
 
   EXPECT_EQ(OnHost("hostname; cat /etc/hostname"), "dev\ndev\n0");

@@ -60,7 +60,11 @@ class Reader {
     if (unit_ == nullptr) return;
     if (name == "LoadState") unit_->load_state = std::string(value);
     if (name == "ActiveState") unit_->active_state = std::string(value);
-    if (name == "UnitFileState") unit_->unit_file_state = std::string(value);
+    if (name == "UnitFileState") {
+      unit_->unit_file_state = std::string(value);
+      // Only our own installations do that.
+      if (value == "masked-runtime") facts_.engine_incomplete = true;
+    }
     if (name == "NeedDaemonReload") unit_->need_daemon_reload = value == "yes";
   }
 
@@ -74,6 +78,10 @@ class Reader {
     } else if (name == "daemon_json") {
       std::string decoded;
       if (absl::Base64Unescape(value, &decoded)) facts_.daemon_json = std::move(decoded);
+    } else if (name == "package") {
+      if (value != "installed" && value != "not-installed" && value != "config-files") {
+        facts_.engine_incomplete = true;
+      }
     } else if (name == "pending") {
       facts_.pending = value == "1";
     } else if (name == "storage_data") {

@@ -59,6 +59,8 @@ struct Facts {
   std::string access_error;    ///< Why not, in sudo's words.
   std::string dockerd_path;    ///< Empty where no engine is installed.
   std::string docker_version;  ///< Such as "20.10.24+dfsg1"; empty where not known.
+  /// An installation is under way or was cut off: there may be a dockerd, but not all around it.
+  bool engine_incomplete = false;
   UnitFacts docker_service;
   UnitFacts docker_socket;
   std::string exec_start;  ///< Of the installed unit, without drop-ins.
@@ -70,7 +72,7 @@ struct Facts {
   std::vector<DiskFacts> disks;  ///< Of /usr, /var/lib and /var/cache.
   bool cloud_init_running = false;
 
-  bool engine_installed() const { return !dockerd_path.empty(); }
+  bool engine_installed() const { return !dockerd_path.empty() && !engine_incomplete; }
 };
 
 /// The script that prints the facts, for appending to a script that changes some of them.

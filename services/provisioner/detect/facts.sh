@@ -33,6 +33,10 @@ facts() {
       "$("$dockerd" --version 2>/dev/null | head -n 1)"
   fi
 
+  # Also while, or after, an installation was cut off.
+  command -v dpkg-query >/dev/null &&
+    dpkg-query -W -f '@fact package=${db:Status-Status}\n' docker.io docker-ce 2>/dev/null
+
   # The `docker` and `docker.socket` blocks are told apart by Id.
   command -v systemctl >/dev/null && systemctl show docker.service docker.socket \
     -p Id -p LoadState -p ActiveState -p UnitFileState -p FragmentPath -p NeedDaemonReload \

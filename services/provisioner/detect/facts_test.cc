@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "services/common/status/status.h"
 #include "services/provisioner/host/fake_host.h"
-#include "services/provisioner/host/shell_text.h"
 
 namespace machine::provisioner {
 namespace {
@@ -107,6 +106,27 @@ TEST(ParseFactsTest, ASecondLookForgetsWhatIsGoneAndKeepsTheAccess) {
   EXPECT_EQ(facts.user, "deb");
 }
 
+TEST(ParseFactsTest, AnInstallationThatWasCutOffIsNoEngine) {
+  for (absl::string_view line :
+       {"@fact package=half-configured", "@fact package=unpacked",
+        "@fact unit.Id=docker.service\n@fact unit.UnitFileState=masked-runtime"}) {
+    Facts facts;
+    ASSERT_TRUE(
+        ParseFacts(absl::StrCat("@fact dockerd=/usr/sbin/dockerd\n", line, "\n@fact end=1\n"),
+                   facts)
+            .ok());
+    EXPECT_FALSE(facts.engine_installed()) << line;
+  }
+  for (absl::string_view status : {"installed", "not-installed", "config-files"}) {
+    Facts facts;
+    ASSERT_TRUE(ParseFacts(absl::StrCat("@fact dockerd=/usr/sbin/dockerd\n@fact package=", status,
+                                        "\n@fact end=1\n"),
+                           facts)
+                    .ok());
+    EXPECT_TRUE(facts.engine_installed()) << status;
+  }
+}
+
 TEST(ParseFactsTest, TextOfTheHostIsMadePrintable) {
   Facts facts;
   ASSERT_TRUE(ParseFacts("@fact os_name=\x1b[1mbad\xff\n@fact end=1\n", facts).ok());
@@ -138,7 +158,7 @@ TEST(FactsScriptTest, RunsInARealShell) {
   host.Answer("@fact end=1\n");
   auto call = MakeCall();
   ASSERT_TRUE(DetectFacts(call, host).ok());
-  const std::string command = absl::StrCat("sh -c ", ShellQuote(host.scripts()[0].text));
+  const std::string command = absl::StrCat("sh -c ", common::ShellQuote(host.scripts()[0].text));
   FILE* pipe = popen(command.c_str(), "r");
   ASSERT_NE(pipe, nullptr);
   std::string output;

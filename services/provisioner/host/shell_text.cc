@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "services/common/ssh/ssh.h"
 
 namespace machine::provisioner {
 namespace {
@@ -36,12 +36,8 @@ size_t Utf8Length(absl::string_view text) {
 
 }  // namespace
 
-std::string ShellQuote(absl::string_view text) {
-  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
-}
-
 std::string ShellVariable(absl::string_view name, absl::string_view value) {
-  return absl::StrCat(name, "=", ShellQuote(value), "\n");
+  return absl::StrCat(name, "=", common::ShellQuote(value), "\n");
 }
 
 std::string PrintableText(absl::string_view text, size_t max_bytes) {

@@ -8,9 +8,6 @@
 
 namespace machine::provisioner {
 
-/// `text` as one word of a POSIX shell, whatever is in it. It must hold no NUL.
-std::string ShellQuote(absl::string_view text);
-
 /// "name='value'\n": an assignment at the head of a script.
 std::string ShellVariable(absl::string_view name, absl::string_view value);
 

@@ -171,13 +171,14 @@ void ConnectionPool::Sweep(const std::shared_ptr<State>& state) {
 }
 
 absl::StatusOr<common::SshTarget> ToSshTarget(const SshTarget& target) {
-  if (target.host().empty()) return InvalidField("target.host", "is missing");
-  if (target.user().empty()) return InvalidField("target.user", "is missing");
+  if (target.host().empty()) return InvalidField("target.host", "the ssh target has no host");
+  if (target.user().empty()) return InvalidField("target.user", "the ssh target has no user");
   if (target.port() < 0 || target.port() > 65535) {
-    return InvalidField("target.port", "must be 0 to 65535");
+    return InvalidField("target.port", "the ssh port must be 0 to 65535");
   }
   if (target.private_key().empty() && target.agent_socket().empty()) {
-    return InvalidField("target.private_key", "is missing, and there is no agent_socket");
+    return InvalidField("target.private_key",
+                        "the ssh target has neither a private key nor an agent");
   }
   common::SshTarget ssh;
   ssh.host = target.host();

@@ -17,7 +17,7 @@ using ::provisioner::v1::SshTarget;
 // A booting image may get its keys after its sshd; longer than this nobody waits for a wrong key.
 constexpr absl::Duration kKeyRefusedGrace = absl::Seconds(5);
 // How long a kept connection may take to show that its host still answers.
-constexpr absl::Duration kProofTimeout = absl::Seconds(3);
+constexpr absl::Duration kProofTimeout = absl::Seconds(10);
 
 bool IsLost(const absl::Status& status) {
   return absl::IsUnavailable(status) &&

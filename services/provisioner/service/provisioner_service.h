@@ -55,13 +55,13 @@ class ProvisionerService final : public ::provisioner::v1::Provisioner::Callback
       std::function<absl::StatusOr<::provisioner::v1::HostInfo>(common::CallScope& call)>;
 
   grpc::ServerWriteReactor<::provisioner::v1::ProvisionEvent>* StreamCall(
-      const grpc::CallbackServerContext& context, const char* method, std::string machine_uid,
+      grpc::CallbackServerContext& context, const char* method, std::string machine_uid,
       HostWork work);
-  grpc::ServerUnaryReactor* UnaryCall(const grpc::CallbackServerContext& context,
+  grpc::ServerUnaryReactor* UnaryCall(grpc::CallbackServerContext& context,
                                       std::function<absl::Status(common::CallScope&)> work);
   grpc::ServerWriteReactor<::provisioner::v1::ProvisionEvent>* ProvisionCall(
-      const grpc::CallbackServerContext& context,
-      const ::provisioner::v1::ProvisionRequest& request, const char* method, Purpose purpose);
+      grpc::CallbackServerContext& context, const ::provisioner::v1::ProvisionRequest& request,
+      const char* method, Purpose purpose);
 
   Dependencies dependencies_;
 };

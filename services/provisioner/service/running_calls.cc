@@ -38,4 +38,9 @@ bool RunningCalls::Drain(absl::Duration grace) {
   return mu_.AwaitWithTimeout(absl::Condition(&idle), grace);
 }
 
+int64_t RunningCalls::entered() const {
+  absl::MutexLock lock(&mu_);
+  return next_id_;
+}
+
 }  // namespace machine::provisioner

@@ -24,8 +24,11 @@ class RunningCalls {
   /// Lets no more calls in, stops those that run, and waits for them; true when none is left.
   bool Drain(absl::Duration grace);
 
+  /// How many calls were let in so far.
+  int64_t entered() const;
+
  private:
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   int64_t next_id_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<int64_t, std::function<void()>> calls_ ABSL_GUARDED_BY(mu_);

@@ -10,7 +10,7 @@ using ::machine::common::SshSession;
 
 absl::Status ExecProtocol::CheckStart(const Request& request) {
   if (request.has_start()) return absl::OkStatus();
-  return InvalidField("start", "must be the first message");
+  return InvalidField("start", "start must be the first message");
 }
 
 absl::StatusOr<std::shared_ptr<SshSession>> ExecProtocol::Open(common::SshConnection& connection,
@@ -64,7 +64,7 @@ ExecProtocol::Response ExecProtocol::Stderr(absl::string_view bytes) {
   return response;
 }
 
-ExecProtocol::Response ExecProtocol::Exit(int code, absl::string_view signal) {
+std::optional<ExecProtocol::Response> ExecProtocol::Exit(int code, absl::string_view signal) {
   Response response;
   response.mutable_exit()->set_code(signal.empty() ? code : 255);
   response.mutable_exit()->set_signal(std::string(signal));
@@ -72,9 +72,10 @@ ExecProtocol::Response ExecProtocol::Exit(int code, absl::string_view signal) {
 }
 
 absl::Status TunnelProtocol::CheckStart(const Request& request) {
-  if (!request.has_start()) return InvalidField("start", "must be the first message");
+  if (!request.has_start()) return InvalidField("start", "start must be the first message");
   const int port = request.start().tunnel().port();
-  if (port < 1 || port > 65535) return InvalidField("start.tunnel.port", "must be 1 to 65535");
+  if (port < 1 || port > 65535)
+    return InvalidField("start.tunnel.port", "the tunnel's port must be 1 to 65535");
   return absl::OkStatus();
 }
 
@@ -98,7 +99,7 @@ TunnelProtocol::Response TunnelProtocol::Stdout(absl::string_view bytes) {
   return response;
 }
 
-TunnelProtocol::Response TunnelProtocol::Exit(int, absl::string_view) {
+std::optional<TunnelProtocol::Response> TunnelProtocol::Eof() {
   Response response;
   response.set_eof(true);
   return response;

@@ -3,6 +3,7 @@
 #define SERVICES_PROVISIONER_SERVICE_SESSION_PROTOCOLS_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -32,7 +33,9 @@ struct ExecProtocol {
 
   static Response Stdout(absl::string_view bytes);
   static Response Stderr(absl::string_view bytes);
-  static Response Exit(int code, absl::string_view signal);
+  /// What the client is told when the host sends no more, and at the end; nullopt for nothing.
+  static std::optional<Response> Eof() { return std::nullopt; }
+  static std::optional<Response> Exit(int code, absl::string_view signal);
 };
 
 /// Provisioner.Tunnel.
@@ -52,7 +55,8 @@ struct TunnelProtocol {
 
   static Response Stdout(absl::string_view bytes);
   static Response Stderr(absl::string_view bytes) { return Stdout(bytes); }
-  static Response Exit(int code, absl::string_view signal);
+  static std::optional<Response> Eof();
+  static std::optional<Response> Exit(int, absl::string_view) { return std::nullopt; }
 };
 
 }  // namespace machine::provisioner

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -51,17 +52,14 @@ class SessionRelay final : public std::enable_shared_from_this<SessionRelay<Prot
                                machine::v1::ERROR_REASON_SHUTTING_DOWN,
                                "the provisioner is shutting down"));
     });
-    if (entered.ok()) {
-      relay->entered_ = *std::move(entered);
-    } else {
-      stream->End(entered.status());
-    }
+    if (entered.ok()) relay->entered_ = *entered;
     typename Stream::Callbacks callbacks;
     callbacks.on_read = [relay](Request request) { relay->OnRead(std::move(request)); };
     callbacks.on_reads_done = [relay] { relay->OnReadsDone(); };
     callbacks.on_drained = [relay] { relay->OnDrained(); };
     callbacks.on_done = [relay] { relay->OnDone(); };
     stream->Begin(std::move(callbacks));
+    if (!entered.ok()) stream->End(entered.status());
     return stream.get();
   }
 
@@ -131,11 +129,10 @@ class SessionRelay final : public std::enable_shared_from_this<SessionRelay<Prot
     callbacks.on_stdout = [self](absl::string_view bytes) { self->Send(bytes, Protocol::Stdout); };
     callbacks.on_stderr = [self](absl::string_view bytes) { self->Send(bytes, Protocol::Stderr); };
     callbacks.on_written = [self](size_t bytes) { self->OnWritten(bytes); };
+    callbacks.on_eof = [self] { self->Tell(Protocol::Eof()); };
     callbacks.on_exit = [self](int code, absl::string_view signal) {
-      if (const std::shared_ptr<Stream> stream = self->stream()) {
-        stream->Write(Protocol::Exit(code, signal));
-        stream->End(absl::OkStatus());
-      }
+      self->Tell(Protocol::Exit(code, signal));
+      self->End(absl::OkStatus());
     };
     callbacks.on_error = [self, connection](const absl::Status& status) {
       self->OnSessionError(connection, status);
@@ -162,6 +159,11 @@ class SessionRelay final : public std::enable_shared_from_this<SessionRelay<Prot
     } else {
       End(status);
     }
+  }
+
+  void Tell(std::optional<Response> response) {
+    const std::shared_ptr<Stream> stream = this->stream();
+    if (stream != nullptr && response.has_value()) stream->Write(*std::move(response));
   }
 
   template <typename MakeResponse>

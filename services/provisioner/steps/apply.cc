@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "services/common/crypto/digest.h"
-#include "services/provisioner/host/shell_text.h"
+#include "services/common/ssh/ssh.h"
 #include "services/provisioner/steps/host_script.h"
 #include "services/provisioner/steps/install.h"
 
@@ -29,7 +29,7 @@ std::string Base64Lines(absl::string_view text) {
 }
 
 void AppendPut(const WantedFile& file, std::string& script) {
-  absl::StrAppend(&script, "put ", ShellQuote(file.path), absl::StrFormat(" %o", file.mode),
+  absl::StrAppend(&script, "put ", common::ShellQuote(file.path), absl::StrFormat(" %o", file.mode),
                   " <<'MACHINE_FILE_END'\n", Base64Lines(file.contents), "MACHINE_FILE_END\n");
 }
 
@@ -54,11 +54,11 @@ absl::Status ApplyChanges(common::CallScope& call, RemoteHost& host, const Facts
     for (const WantedFile& file : changes.configuration) AppendPut(file, script);
   }
   if (!changes.host_name.empty()) {
-    absl::StrAppend(&script, "set_hostname ", ShellQuote(changes.host_name), "\n");
+    absl::StrAppend(&script, "set_hostname ", common::ShellQuote(changes.host_name), "\n");
   }
   if (changes.enable) absl::StrAppend(&script, "enable_engine\n");
   if (changes.restart) {
-    absl::StrAppend(&script, "reload_units ", ShellQuote(changes.expected_argument),
+    absl::StrAppend(&script, "reload_units ", common::ShellQuote(changes.expected_argument),
                     "\nrestart_engine\n");
   }
   absl::StrAppend(&script, "finish\n");

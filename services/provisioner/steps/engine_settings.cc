@@ -235,7 +235,9 @@ absl::Status AddLists(const machine::v1::EngineOptions& engine, EngineSettings& 
     collector.AddToList("labels", "label", label);
   }
   for (const std::string& registry : engine.insecure_registries()) {
-    if (registry.empty()) return InvalidField("engine.insecure_registries", "an entry is empty");
+    if (registry.empty())
+      return InvalidField("engine.insecure_registries",
+                          "the name of an insecure registry is empty");
     collector.AddToList("insecure-registries", "insecure-registry", registry);
   }
   for (const std::string& mirror : engine.registry_mirrors()) {
@@ -262,7 +264,7 @@ int EnginePort(const ProvisionRequest& request) {
 
 absl::StatusOr<EngineSettings> ReadEngineSettings(const ProvisionRequest& request) {
   if (request.engine_port() < 0 || request.engine_port() > 65535) {
-    return InvalidField("engine_port", "must be 0 to 65535");
+    return InvalidField("engine_port", "the engine's port must be 0 to 65535");
   }
   const machine::v1::EngineOptions& engine = request.engine();
   EngineSettings settings;

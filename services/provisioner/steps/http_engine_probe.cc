@@ -48,7 +48,7 @@ absl::StatusOr<EngineVersion> HttpEngineProbe::Ask(common::CallScope& call,
   absl::string_view address = docker_url;
   if (!absl::ConsumePrefix(&address, "tcp://") || address.empty() ||
       absl::StrContains(address, '/')) {
-    return common::InvalidField("docker_url", "must be tcp://HOST:PORT");
+    return common::InvalidField("docker_url", "the URL of an engine is tcp://HOST:PORT");
   }
   common::HttpRequest request;
   // Without a version in the path every engine answers, with the versions that it speaks.

@@ -34,7 +34,7 @@ absl::Status CheckHostName(absl::string_view name) {
                       return absl::ascii_isalnum(c) || c == '-' || c == '.';
                     });
   if (good) return absl::OkStatus();
-  return InvalidField("host_name", "must be at most 64 of the characters 0-9a-zA-Z . -");
+  return InvalidField("host_name", "a host name is at most 64 of the characters 0-9a-zA-Z . -");
 }
 
 absl::Status CheckRequest(const ProvisionRequest& request) {
@@ -42,14 +42,17 @@ absl::Status CheckRequest(const ProvisionRequest& request) {
   const auto& tls = request.tls();
   if (tls.ca_pem().empty() || tls.server_cert_pem().empty() || tls.server_key_pem().empty() ||
       tls.client_cert_pem().empty() || tls.client_key_pem().empty()) {
-    return InvalidField("tls", "must hold the CA, and certificate and key of server and client");
+    return InvalidField("tls",
+                        "the CA, and certificate and key of server and client, are required");
   }
   const std::string& url = request.engine().install_url();
   if (!url.empty() && !absl::StartsWith(url, "https://") && !absl::StartsWith(url, "http://")) {
-    return InvalidField("engine.install_url", "must be an http:// or https:// URL");
+    return InvalidField("engine.install_url",
+                        "the install script must be an http:// or https:// URL");
   }
   if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= ' ' || c == 0x7F; })) {
-    return InvalidField("engine.install_url", "must not hold blanks or control characters");
+    return InvalidField("engine.install_url",
+                        "the URL of the install script holds a blank or control character");
   }
   if (request.swarm().is_swarm() && absl::StartsWith(request.swarm().discovery(), "token://")) {
     return Error(absl::StatusCode::kFailedPrecondition,

@@ -60,7 +60,8 @@ run_locked() {
   while :; do
     "$@" >"$log" 2>&1 && return 0
     status=$?
-    if grep -qE 'Could not get lock|Unable to lock|Unable to acquire the dpkg' "$log"; then
+    if grep -qE 'Could not get lock|Unable to lock|Unable to acquire the dpkg|lock was locked by' \
+      "$log"; then
       [ "$(date +%s)" -lt "$deadline" ] || return "$status"
       holder=$(sed -n 's/.*held by process \([0-9]*\) (\([^)]*\)).*/ (\2, process \1)/p' "$log" |
         head -n 1)
@@ -69,7 +70,7 @@ run_locked() {
     elif [ -z "$mended" ] && grep -q 'dpkg was interrupted' "$log"; then
       mended=yes
       say 'Mending an interrupted package installation...'
-      run_dpkg_configure
+      run_dpkg_configure >>"$log" 2>&1
     else
       return "$status"
     fi
@@ -77,7 +78,7 @@ run_locked() {
 }
 
 run_dpkg_configure() {
-  dpkg --force-confdef --force-confold --configure -a >>"$log" 2>&1
+  dpkg --force-confdef --force-confold --configure -a
 }
 
 apt_get() {
@@ -87,6 +88,27 @@ apt_get() {
 
 candidate() {
   apt-cache policy "$1" 2>/dev/null | grep -q '^ *Candidate: [^(]'
+}
+
+# The package would start the engine with nothing but its defaults; it is started once, configured.
+# dpkg makes systemd look at its units again before it starts one.
+mask_units() {
+  systemctl mask --runtime --no-reload docker.service docker.socket >"$log" 2>&1 && masked=yes
+}
+
+# After an installation that was cut off. It is completed, whatever package it is of: to install
+# ours beside it could remove that one.
+complete_packages() {
+  mask_units
+  run_locked run_dpkg_configure || apt_get install --fix-broken --no-install-recommends ||
+    fail 'dpkg --configure -a' "$?"
+  # Files that were never unpacked are beyond dpkg.
+  halves=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' docker.io docker-ce 2>/dev/null |
+    sed -n 's/ half-installed$//p')
+  [ -n "$halves" ] || return 0
+  candidate "$halves" || apt_get update || fail 'apt-get update' "$?"
+  apt_get install --reinstall --no-install-recommends $halves ||
+    fail "apt-get install --reinstall $halves" "$?"
 }
 
 install_packages() {
@@ -107,9 +129,7 @@ install_packages() {
   if grep -q Y /sys/module/apparmor/parameters/enabled 2>/dev/null && candidate apparmor; then
     packages="$packages apparmor"
   fi
-  # The package would start the engine with nothing but its defaults; it is started once, configured.
-  # dpkg makes systemd look at its units again before it starts one.
-  systemctl mask --runtime --no-reload docker.service docker.socket >"$log" 2>&1 && masked=yes
+  mask_units
   # Lists that are too old name files that are gone.
   apt_get install --no-install-recommends $packages ||
     { apt_get update && apt_get install --no-install-recommends $packages; } ||
@@ -117,6 +137,8 @@ install_packages() {
 }
 
 run_script() {
+  # Its user, password and query may be secret.
+  shown=$(printf %s "$install_url" | sed 's|//[^/@]*@|//|; s|[?#].*||')
   if ! command -v curl >/dev/null && ! command -v wget >/dev/null; then
     candidate curl || apt_get update || fail 'apt-get update' "$?"
     apt_get install --no-install-recommends curl ca-certificates || fail 'apt-get install curl' "$?"
@@ -125,11 +147,11 @@ run_script() {
     curl -fsSL --retry 2 --connect-timeout 15 -o "$work/install.sh" -- "$install_url" >"$log" 2>&1
   else
     wget -q --tries=3 --timeout=15 -O "$work/install.sh" -- "$install_url" >"$log" 2>&1
-  fi || fail "fetching $install_url" "$?"
-  run_locked sh "$work/install.sh" || fail "running the script of $install_url" "$?"
+  fi || fail "fetching $shown" "$?"
+  run_locked sh "$work/install.sh" || fail "running the script of $shown" "$?"
   if ! command -v dockerd >/dev/null; then
     echo 'the script ended without an error, but there is no dockerd' >>"$log"
-    fail "running the script of $install_url" 0
+    fail "running the script of $shown" 0
   fi
 }
 
@@ -150,7 +172,10 @@ upgrade_packages() {
 
 wait_for_cloud_init
 case $action in
-  install) install_packages && echo '@changed' ;;
+  install)
+    if command -v dockerd >/dev/null; then complete_packages; else install_packages; fi
+    echo '@changed'
+    ;;
   script) run_script && echo '@changed' ;;
   upgrade) upgrade_packages ;;
 esac
