@@ -1,9 +1,15 @@
 #include "cli/commands/program.h"
 
 #include <arpa/inet.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
+
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
@@ -437,6 +443,43 @@ TEST_F(ProgramTest, SshTakesFlagsOfTheCommandAsTheyAre) {
   EXPECT_EQ(Run("ssh dev -t top -d 1"), 0);
   EXPECT_EQ(orchestrator_.last_exec().command(), "top -d 1");
   EXPECT_TRUE(orchestrator_.last_exec().pty());
+}
+
+// With a terminal as standard input.
+TEST_F(ProgramTest, SshWithATerminal) {
+  Put("dev", "192.0.2.1");
+  int keyboard = -1;
+  int terminal = -1;
+  winsize size = {.ws_row = 30, .ws_col = 100};
+  ASSERT_EQ(openpty(&keyboard, &terminal, nullptr, nullptr, &size), 0);
+  const common::UniqueFd keyboard_fd(keyboard), terminal_fd(terminal);
+  const common::UniqueFd before(dup(STDIN_FILENO));
+  ASSERT_EQ(dup2(terminal, STDIN_FILENO), STDIN_FILENO);
+  env_.Set("TERM", "vt220");
+  termios settings = {};
+  ASSERT_EQ(tcgetattr(terminal, &settings), 0);
+
+  int exit = -1;
+  std::thread command([&] { exit = Run("ssh dev"); });
+  console_.AwaitOut("welcome\n");
+  // Ctrl-C is a byte like any other, and nothing waits for the end of the line.
+  EXPECT_EQ(write(keyboard, "a\x03", 2), 2);
+  console_.AwaitOut("\x03");
+  size = {.ws_row = 40, .ws_col = 120};
+  EXPECT_EQ(ioctl(keyboard, TIOCSWINSZ, &size), 0);
+  kill(getpid(), SIGWINCH);
+  console_.AwaitOut("120x40\n");
+  EXPECT_EQ(write(keyboard, "exit\n", 5), 5);
+  command.join();
+  dup2(before.get(), STDIN_FILENO);
+
+  EXPECT_EQ(exit, 0);
+  EXPECT_TRUE(orchestrator_.last_exec().pty());
+  EXPECT_EQ(orchestrator_.last_exec().term(), "vt220");
+  EXPECT_EQ(orchestrator_.last_exec().window().columns(), 100);
+  termios after = {};
+  ASSERT_EQ(tcgetattr(terminal, &after), 0);
+  EXPECT_EQ(after.c_lflag, settings.c_lflag) << "the terminal is as it was";
 }
 
 TEST_F(ProgramTest, SshToAMachineThatIsOffOrUnknown) {

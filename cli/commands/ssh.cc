@@ -2,7 +2,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -63,16 +62,31 @@ absl::StatusOr<SshArgs> ParseSshArgs(const std::vector<std::string>& args) {
   return parsed;
 }
 
+// A signal handler can reach nothing but statics. Not a signalfd: gRPC's threads, which do not
+// block the signal, would take it first.
+std::atomic<int> resize_event = -1;
+
+void OnResize(int) {
+  const int before = errno;
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(resize_event.load(), &one, sizeof one);
+  errno = before;
+}
+
 // Carries standard input and changes of the window's size to the machine, on a thread of its own.
 class InputPump {
  public:
-  InputPump(Stream& stream, bool pty) : stream_(stream), pty_(pty), stop_(eventfd(0, EFD_CLOEXEC)) {
-    sigset_t resized;
-    sigemptyset(&resized);
-    sigaddset(&resized, SIGWINCH);
-    // Blocked in every thread that is started from here on, so that only the descriptor gets it.
-    pthread_sigmask(SIG_BLOCK, &resized, nullptr);
-    window_.reset(signalfd(-1, &resized, SFD_CLOEXEC | SFD_NONBLOCK));
+  InputPump(Stream& stream, bool pty)
+      : stream_(stream),
+        stop_(eventfd(0, EFD_CLOEXEC)),
+        resized_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (pty) {
+      resize_event = resized_.get();
+      struct sigaction action = {};
+      action.sa_handler = OnResize;
+      action.sa_flags = SA_RESTART;
+      sigaction(SIGWINCH, &action, nullptr);
+    }
     thread_ = std::thread([this] { Run(); });
   }
 
@@ -80,6 +94,7 @@ class InputPump {
   bool used() const { return used_; }
 
   ~InputPump() {
+    signal(SIGWINCH, SIG_DFL);
     const uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = write(stop_.get(), &one, sizeof one);
     thread_.join();
@@ -88,7 +103,7 @@ class InputPump {
  private:
   void Run() {
     pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
-                    {.fd = window_.get(), .events = POLLIN, .revents = 0},
+                    {.fd = resized_.get(), .events = POLLIN, .revents = 0},
                     {.fd = stop_.get(), .events = POLLIN, .revents = 0}};
     while (true) {
       if (poll(fds, 3, -1) < 0) {
@@ -102,9 +117,8 @@ class InputPump {
   }
 
   bool SendWindow() {
-    signalfd_siginfo info;
-    while (read(window_.get(), &info, sizeof info) > 0) continue;
-    if (!pty_) return true;
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = read(resized_.get(), &count, sizeof count);
     const TerminalSize size = SizeOfTerminal(STDIN_FILENO);
     ExecRequest request;
     request.mutable_window()->set_columns(size.columns);
@@ -129,9 +143,8 @@ class InputPump {
   }
 
   Stream& stream_;
-  const bool pty_;
   const common::UniqueFd stop_;
-  common::UniqueFd window_;
+  const common::UniqueFd resized_;
   std::atomic<bool> used_ = false;
   std::thread thread_;
 };

@@ -105,6 +105,8 @@ absl::StatusOr<Observation> GenericDriver::Restart(DriverCall& call, const Machi
   target.port = static_cast<int>(machine.options.GetInt(kSshPort));
   target.user = machine.options.GetString(kSshUser);
   target.private_key = machine.ssh_private_key;
+  target.agent_socket = machine.ssh_agent_socket;
+  target.host_key_sha256 = machine.ssh_host_key_sha256;
   target.key_label = machine.options.GetString(kSshKey);
   DM_RETURN_IF_ERROR(rebooter_->Reboot(call, target));
   return Observe(machine, machine::v1::MACHINE_STATE_RUNNING);

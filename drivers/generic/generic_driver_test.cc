@@ -155,6 +155,8 @@ TEST_F(GenericDriverTest, RestartLogsInAsTheMachineSays) {
       Machine({Text("generic-ip-address", "192.0.2.7"), Text("generic-ssh-user", "admin"),
                Text("generic-ssh-key", "/home/u/key")});
   machine.ssh_private_key = "the key";
+  machine.ssh_agent_socket = "/run/agent";
+  machine.ssh_host_key_sha256 = "the host's key";
   const auto observation = driver_.Restart(call_, machine);
   ASSERT_TRUE(observation.ok()) << observation.status();
   EXPECT_EQ(observation->state(), machine::v1::MACHINE_STATE_RUNNING);
@@ -162,6 +164,8 @@ TEST_F(GenericDriverTest, RestartLogsInAsTheMachineSays) {
   EXPECT_EQ(asked_.user, "admin");
   EXPECT_EQ(asked_.port, 22);
   EXPECT_EQ(asked_.private_key, "the key");
+  EXPECT_EQ(asked_.agent_socket, "/run/agent");
+  EXPECT_EQ(asked_.host_key_sha256, "the host's key");
   EXPECT_EQ(asked_.key_label, "/home/u/key");
 }
 

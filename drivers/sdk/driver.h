@@ -71,6 +71,10 @@ struct MachineSpec {
   std::string ssh_public_key;
   /// Private ssh key of the machine. Secret.
   std::string ssh_private_key;
+  /// Socket of an ssh agent that can log in; empty when there is none.
+  std::string ssh_agent_socket;
+  /// SHA-256 of the pinned ssh host key; empty before the first contact.
+  std::string ssh_host_key_sha256;
 
   /// Reads `state` into `message`, the driver's own proto; an absent state leaves it empty.
   /// Errors: DATA_LOSS when it is not one.

@@ -507,7 +507,9 @@ absl::StatusOr<MachineSpec> DriverService::ToSpec(DriverCall& call, const Machin
                       .name = machine.context().machine_name(),
                       .options = std::move(options),
                       .ssh_public_key = machine.ssh_public_key(),
-                      .ssh_private_key = machine.ssh_private_key()};
+                      .ssh_private_key = machine.ssh_private_key(),
+                      .ssh_agent_socket = machine.ssh_agent_socket(),
+                      .ssh_host_key_sha256 = machine.ssh_host_key_sha256()};
   if (!machine.has_state()) return spec;
   spec.state = machine.state().data();
   spec.state_version = machine.state().version();

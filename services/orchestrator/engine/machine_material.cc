@@ -51,6 +51,8 @@ absl::StatusOr<::driver::v1::MachineRef> BuildMachineRef(StoreReader& reader,
     ref.mutable_state()->set_data(std::string(state.view()));
   }
   ref.set_ssh_public_key(machine.ssh_public_key());
+  ref.set_ssh_agent_socket(machine.ssh_agent_socket());
+  ref.set_ssh_host_key_sha256(machine.machine().endpoint().ssh_host_key_sha256());
   if (HasSsh(machine)) {
     DM_ASSIGN_OR_RETURN(*ref.mutable_ssh_private_key(),
                         OpenSecret(reader, parts, uid, kSshKeySecret));

@@ -317,11 +317,11 @@ class FakeOrchestrator::DriversService final : public machine::v1::Drivers::Serv
 
 class FakeOrchestrator::SessionsService final : public machine::v1::Sessions::Service {
  public:
+  using ExecStream = grpc::ServerReaderWriter<machine::v1::ExecResponse, machine::v1::ExecRequest>;
+
   explicit SessionsService(State& state) : state_(state) {}
 
-  grpc::Status Exec(grpc::ServerContext*,
-                    grpc::ServerReaderWriter<machine::v1::ExecResponse, machine::v1::ExecRequest>*
-                        stream) override {
+  grpc::Status Exec(grpc::ServerContext*, ExecStream* stream) override {
     machine::v1::ExecRequest request;
     stream->Read(&request);
     std::vector<machine::v1::ExecResponse> responses;
@@ -338,11 +338,27 @@ class FakeOrchestrator::SessionsService final : public machine::v1::Sessions::Se
       state_.last_exec = request.start();
       responses = state_.exec_responses;
     }
+    if (responses.empty()) Echo(*stream);
     for (const auto& response : responses) stream->Write(response);
     return grpc::Status::OK;
   }
 
  private:
+  static void Echo(ExecStream& stream) {
+    machine::v1::ExecRequest request;
+    machine::v1::ExecResponse response;
+    response.set_stdout("welcome\n");
+    stream.Write(response);
+    while (stream.Read(&request) && !request.eof() && request.stdin() != "exit\n") {
+      response.set_stdout(request.has_window() ? absl::StrCat(request.window().columns(), "x",
+                                                              request.window().rows(), "\n")
+                                               : request.stdin());
+      stream.Write(response);
+    }
+    response.mutable_exit()->set_code(0);
+    stream.Write(response);
+  }
+
   State& state_;
 };
 

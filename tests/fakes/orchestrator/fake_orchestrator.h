@@ -49,7 +49,8 @@ class FakeOrchestrator {
   void BeginElsewhere(absl::string_view id, absl::string_view verb, OperationScript script);
   /// Operations do not stop when they are asked to.
   void set_ignore_cancel(bool ignore);
-  /// What Exec answers.
+  /// What Exec answers. Without any it says "welcome", echoes its input up to a line "exit", and
+  /// says the size of a window that changes as "COLUMNSxROWS".
   void ScriptExec(std::vector<machine::v1::ExecResponse> responses);
 
   machine::v1::CreateMachineRequest last_create() const;
