@@ -78,74 +78,101 @@ bool Succeeded(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
 }
 
+// The sockets of one batch.
+class Connections {
+ public:
+  explicit Connections(size_t batch_size) : open_(batch_size, false) {}
+
+  // Begins to connect to all of `targets`, the addresses of the batch's host `index`.
+  void Begin(size_t index, const std::vector<SocketAddress>& targets) {
+    for (const SocketAddress& target : targets) {
+      Attempt attempt = {.index = index, .fd = {}};
+      const Connected connected = BeginConnect(target, attempt.fd);
+      if (connected == Connected::kYes) open_[index] = true;
+      if (connected == Connected::kPending) attempts_.push_back(std::move(attempt));
+    }
+  }
+
+  bool pending() const { return !attempts_.empty(); }
+  const std::vector<bool>& open() const { return open_; }
+
+  // Waits until one is decided, at most `timeout`.
+  void Await(absl::Duration timeout) {
+    std::vector<pollfd> fds;
+    for (const Attempt& attempt : attempts_) fds.push_back({attempt.fd.get(), POLLOUT, 0});
+    poll(fds.data(), fds.size(), static_cast<int>(absl::ToInt64Milliseconds(timeout)) + 1);
+    std::vector<Attempt> waiting;
+    for (size_t i = 0; i < fds.size(); ++i) {
+      const size_t index = attempts_[i].index;
+      if (open_[index]) continue;
+      if (fds[i].revents == 0) {
+        waiting.push_back(std::move(attempts_[i]));
+      } else if (Succeeded(fds[i].fd)) {
+        open_[index] = true;
+      }
+    }
+    attempts_ = std::move(waiting);
+  }
+
+ private:
+  std::vector<bool> open_;
+  std::vector<Attempt> attempts_;
+};
+
+// Looks a name up on `executor`; `lookups` outlives the wait for it.
+void BeginLookup(common::Executor& executor, const std::shared_ptr<Lookups>& lookups, size_t index,
+                 const TcpAddress& address) {
+  {
+    absl::MutexLock lock(&lookups->mu);
+    ++lookups->pending;
+  }
+  executor.Run([lookups, index, address] {
+    std::vector<SocketAddress> found = LookUp(address, 0);
+    absl::MutexLock lock(&lookups->mu);
+    lookups->found[index] = std::move(found);
+    --lookups->pending;
+  });
+}
+
+// Begins to connect to what was found since the last time; false when nothing more is looked up.
+bool TakeFound(Lookups& lookups, Connections& connections) {
+  std::map<size_t, std::vector<SocketAddress>> found;
+  bool pending = false;
+  {
+    absl::MutexLock lock(&lookups.mu);
+    found.swap(lookups.found);
+    pending = lookups.pending > 0;
+  }
+  for (const auto& [index, targets] : found) connections.Begin(index, targets);
+  return pending;
+}
+
 }  // namespace
 
 std::vector<bool> TcpProber::Probe(const common::CallScope& call,
                                    absl::Span<const TcpAddress> addresses, absl::Duration timeout) {
   const common::Clock& clock = common::Clock::Real();
   const absl::Duration end = clock.Steady() + timeout;
-  std::vector<bool> open(addresses.size(), false);
-  std::vector<Attempt> attempts;
-  const auto connect_to = [&](size_t index, const std::vector<SocketAddress>& targets) {
-    for (const SocketAddress& target : targets) {
-      Attempt attempt = {.index = index, .fd = {}};
-      const Connected connected = BeginConnect(target, attempt.fd);
-      if (connected == Connected::kYes) open[index] = true;
-      if (connected == Connected::kPending) attempts.push_back(std::move(attempt));
-    }
-  };
-
+  Connections connections(addresses.size());
   const auto lookups = std::make_shared<Lookups>();
   bool names_pending = false;
   for (size_t i = 0; i < addresses.size(); ++i) {
     const std::vector<SocketAddress> numeric = LookUp(addresses[i], AI_NUMERICHOST);
-    if (!numeric.empty()) {
-      connect_to(i, numeric);
-      continue;
+    if (numeric.empty()) {
+      names_pending = true;
+      BeginLookup(resolvers_, lookups, i, addresses[i]);
+    } else {
+      connections.Begin(i, numeric);
     }
-    names_pending = true;
-    {
-      absl::MutexLock lock(&lookups->mu);
-      ++lookups->pending;
-    }
-    resolvers_.Run([lookups, i, address = addresses[i]] {
-      std::vector<SocketAddress> found = LookUp(address, 0);
-      absl::MutexLock lock(&lookups->mu);
-      lookups->found[i] = std::move(found);
-      --lookups->pending;
-    });
   }
-
   while (clock.Steady() < end && call.Check().ok()) {
-    if (names_pending) {
-      std::map<size_t, std::vector<SocketAddress>> found;
-      {
-        absl::MutexLock lock(&lookups->mu);
-        found.swap(lookups->found);
-        names_pending = lookups->pending > 0;
-      }
-      for (const auto& [index, targets] : found) connect_to(index, targets);
-    }
-    if (attempts.empty() && !names_pending) break;
-    std::vector<pollfd> fds;
-    for (const Attempt& attempt : attempts) fds.push_back({attempt.fd.get(), POLLOUT, 0});
-    // Short while names are pending: their arrival does not wake poll().
+    if (names_pending) names_pending = TakeFound(*lookups, connections);
+    if (!connections.pending() && !names_pending) break;
+    // Short while names are looked up: their arrival does not wake poll().
     const absl::Duration step = names_pending ? absl::Milliseconds(5) : kCancelPoll;
-    const absl::Duration wait = std::clamp(end - clock.Steady(), absl::ZeroDuration(), step);
-    poll(fds.data(), fds.size(), static_cast<int>(absl::ToInt64Milliseconds(wait)) + 1);
-    std::vector<Attempt> waiting;
-    for (size_t i = 0; i < fds.size(); ++i) {
-      const size_t index = attempts[i].index;
-      if (open[index]) continue;
-      if (fds[i].revents == 0) {
-        waiting.push_back(std::move(attempts[i]));
-      } else if (Succeeded(fds[i].fd)) {
-        open[index] = true;
-      }
-    }
-    attempts = std::move(waiting);
+    connections.Await(std::clamp(end - clock.Steady(), absl::ZeroDuration(), step));
   }
-  return open;
+  return connections.open();
 }
 
 }  // namespace machine::driver
