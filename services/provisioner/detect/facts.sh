@@ -9,7 +9,7 @@ facts() {
     [ -r "$release" ] || continue
     # By definition a file of shell assignments (os-release(5)).
     (
-      ID= VERSION_ID= PRETTY_NAME=
+      ID='' VERSION_ID='' PRETTY_NAME=''
       . "$release"
       printf '@fact os_id=%s\n@fact os_version=%s\n@fact os_name=%s\n' \
         "$ID" "$VERSION_ID" "$PRETTY_NAME"

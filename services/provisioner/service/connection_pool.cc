@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "services/common/crypto/digest.h"
 #include "services/common/status/status.h"
 
 namespace machine::provisioner {
@@ -17,11 +19,11 @@ using ::provisioner::v1::SshTarget;
 
 constexpr absl::Duration kCancelCheck = absl::Milliseconds(50);
 
-// The key itself, so two keys never pass for one; it is in memory with the connection anyway. The
-// host key is not part of it: the pinned one arrives only with the calls after the first.
+// A digest, since it covers the private key. The host key is not part of it: the pinned one arrives
+// only with the calls after the first.
 std::string Identity(const SshTarget& target) {
-  return absl::StrCat(target.host(), "\n", target.port(), "\n", target.user(), "\n",
-                      target.agent_socket(), "\n", target.private_key());
+  return common::Sha256(absl::StrCat(target.host(), "\n", target.port(), "\n", target.user(), "\n",
+                                     target.agent_socket(), "\n", target.private_key()));
 }
 
 bool SameHostKey(const SshTarget& target, const SshConnection& connection) {
@@ -57,6 +59,19 @@ ConnectionPool::~ConnectionPool() {
   dropped.swap(state_->entries);
 }
 
+std::shared_ptr<void> ConnectionPool::Use(const std::shared_ptr<State>& state,
+                                          const std::string& uid,
+                                          std::shared_ptr<SshConnection> connection) {
+  const auto end = [state, uid, connection = std::move(connection)](void*) {
+    absl::MutexLock lock(&state->mu);
+    const auto it = state->entries.find(uid);
+    if (it == state->entries.end() || it->second.connection != connection) return;
+    --it->second.users;
+    it->second.last_used = state->clock.Steady();
+  };
+  return std::shared_ptr<void>(nullptr, end);
+}
+
 absl::StatusOr<PooledConnection> ConnectionPool::Acquire(common::CallScope& call,
                                                          const SshTarget& target,
                                                          const Connector& connect) {
@@ -69,16 +84,6 @@ absl::StatusOr<PooledConnection> ConnectionPool::Acquire(common::CallScope& call
   const std::string& uid = target.machine_uid();
   const std::string identity = Identity(target);
   std::shared_ptr<SshConnection> dropped;  // Closes outside the lock.
-  // Counts this use until the caller lets go of it.
-  const auto use_of = [state = state_, uid](std::shared_ptr<SshConnection> connection) {
-    return std::shared_ptr<void>(nullptr, [state, uid, connection](void*) {
-      absl::MutexLock lock(&state->mu);
-      const auto it = state->entries.find(uid);
-      if (it == state->entries.end() || it->second.connection != connection) return;
-      --it->second.users;
-      it->second.last_used = state->clock.Steady();
-    });
-  };
   {
     absl::MutexLock lock(&state_->mu);
     const int64_t token = target.fencing_token();
@@ -101,7 +106,8 @@ absl::StatusOr<PooledConnection> ConnectionPool::Acquire(common::CallScope& call
     entry->fencing_token = std::max(entry->fencing_token, token);
     if (usable) {
       ++entry->users;
-      return PooledConnection(entry->connection, /*opened=*/false, use_of(entry->connection));
+      return PooledConnection(entry->connection, /*opened=*/false,
+                              Use(state_, uid, entry->connection));
     }
     dropped = std::move(entry->connection);
     entry->connection = nullptr;
@@ -111,6 +117,7 @@ absl::StatusOr<PooledConnection> ConnectionPool::Acquire(common::CallScope& call
   }
   dropped.reset();
   absl::StatusOr<std::shared_ptr<SshConnection>> connection = connect(std::move(ssh_target));
+  const auto sweep_later = absl::MakeCleanup([this] { ScheduleSweep(state_); });
   {
     absl::MutexLock lock(&state_->mu);
     // The entry stays while `connecting` is set: sweeps leave it alone.
@@ -121,8 +128,7 @@ absl::StatusOr<PooledConnection> ConnectionPool::Acquire(common::CallScope& call
     entry.users = 1;
   }
   state_->metrics.Count("provisioner_ssh_connections_opened_total", {});
-  ScheduleSweep(state_);
-  return PooledConnection(*connection, /*opened=*/true, use_of(*connection));
+  return PooledConnection(*connection, /*opened=*/true, Use(state_, uid, *connection));
 }
 
 void ConnectionPool::Discard(const SshTarget& target,

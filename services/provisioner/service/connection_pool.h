@@ -83,6 +83,9 @@ class ConnectionPool {
   };
   struct State;
 
+  // Ends the use of a connection that was counted, when the caller lets go of the result.
+  static std::shared_ptr<void> Use(const std::shared_ptr<State>& state, const std::string& uid,
+                                   std::shared_ptr<common::SshConnection> connection);
   static void Sweep(const std::shared_ptr<State>& state);
   static void ScheduleSweep(const std::shared_ptr<State>& state);
 
