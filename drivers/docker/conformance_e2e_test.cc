@@ -15,16 +15,13 @@
 #include "absl/strings/str_split.h"
 #include "driver/v1/driver.grpc.pb.h"
 #include "drivers/docker/test_machine.h"
+#include "drivers/sdk/conformance/driver_process.h"
 #include "drivers/sdk/conformance/expect_conformance.h"
-#include "services/common/file/file.h"
-#include "services/common/process/process.h"
 #include "services/common/process/run.h"
-#include "services/common/status/status.h"
 
 namespace machine::driver::docker {
 namespace {
 
-constexpr char kProgram[] = "drivers/docker/machine-driver-docker";
 constexpr char kKey[] = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE1hY2hpbmUgZTJlIHRlc3Qga2V5IC4u e2e";
 
 class ConformanceE2eTest : public testing::Test {
@@ -34,31 +31,16 @@ class ConformanceE2eTest : public testing::Test {
     const char* const address = getenv("MACHINE_BED_DOCKER_HOST");
     ASSERT_NE(address, nullptr) << "run this test by deploy/test.sh, which starts an engine";
     engine_ = address;
-    char folder[] = "/tmp/ddrvXXXXXX";
-    ASSERT_NE(mkdtemp(folder), nullptr);
-    folder_ = folder;
-    ASSERT_TRUE(common::WriteFileAtomically(Path("cookie"), "c", 0600, {.fsync = false}).ok());
-    ASSERT_TRUE(StartDriver().ok());
+    StartDriver();
   }
 
-  void TearDown() override {
-    driver_.reset();
-    for (const char* const name : {"cookie", "s", "log"}) unlink(Path(name).c_str());
-    if (!folder_.empty()) rmdir(folder_.c_str());
+  void StartDriver() {
+    auto driver = conformance::DriverProcess::Start("drivers/docker/machine-driver-docker");
+    ASSERT_TRUE(driver.ok()) << driver.status();
+    driver_ = *std::move(driver);
   }
 
-  std::string Path(absl::string_view name) const { return absl::StrCat(folder_, "/", name); }
-
-  absl::Status StartDriver() {
-    const std::string address = absl::StrCat("unix:", Path("s"));
-    DM_ASSIGN_OR_RETURN(
-        common::Process driver,
-        common::Process::Spawn({.argv = {kProgram, "--listen", address, "--cookie-file",
-                                         Path("cookie"), "--log-level", "debug"}}));
-    driver_ = std::move(driver);
-    channel_ = common::Channel::Local(address, "c");
-    return channel_->WaitUntilReady(absl::Seconds(30));
-  }
+  void KillDriver() { ASSERT_EQ(kill(static_cast<pid_t>(driver_->result().pid()), SIGKILL), 0); }
 
   std::vector<std::string> Docker(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {"docker", "--host", engine_});
@@ -89,21 +71,20 @@ class ConformanceE2eTest : public testing::Test {
     ::driver::v1::CreateRequest request;
     *request.mutable_machine() = machine;
     grpc::ClientContext context;
-    channel_->Prepare(context, absl::Minutes(2));
-    const auto stub = ::driver::v1::Driver::NewStub(channel_->grpc());
+    const common::Channel channel = driver_->Channel();
+    channel.Prepare(context, absl::Minutes(2));
+    const auto stub = ::driver::v1::Driver::NewStub(channel.grpc());
     const auto reader = stub->Create(&context, request);
     ::driver::v1::ActionEvent event;
     for (int events = 1; reader->Read(&event); ++events) {
-      if (kill_after == events) DM_RETURN_IF_ERROR(driver_->Signal(SIGKILL));
+      if (kill_after == events) KillDriver();
     }
     const grpc::Status status = reader->Finish();
     return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   }
 
   std::string engine_;
-  std::string folder_;
-  std::optional<common::Process> driver_;
-  std::optional<common::Channel> channel_;
+  std::unique_ptr<conformance::DriverProcess> driver_;
 };
 
 TEST_F(ConformanceE2eTest, KeepsTheContract) {
@@ -117,7 +98,8 @@ TEST_F(ConformanceE2eTest, KeepsTheContract) {
     Docker(arguments);
     return absl::OkStatus();
   };
-  conformance::ExpectConformance(*channel_, options);
+  options.log = [this] { return driver_->Log(); };
+  conformance::ExpectConformance(driver_->Channel(), options);
 }
 
 TEST_F(ConformanceE2eTest, ADriverKilledInACreateLeavesWhatTheNextOneFinishes) {
@@ -126,9 +108,9 @@ TEST_F(ConformanceE2eTest, ADriverKilledInACreateLeavesWhatTheNextOneFinishes) {
     const std::string uid = absl::StrCat("killed-", getpid(), "-", events);
     // It may have been done by the time the signal comes; that is right, too.
     Create(Ref(uid, 1), events).IgnoreError();
-    ASSERT_TRUE(driver_->Signal(SIGKILL).ok());
-    ASSERT_TRUE(driver_->Wait().ok());
-    ASSERT_TRUE(StartDriver().ok());
+    KillDriver();  // Where it had fewer events; until it is waited for, its pid stays its own.
+    StartDriver();
+    ASSERT_NE(driver_, nullptr);
     const absl::Status again = Create(Ref(uid, 2), std::nullopt);
     EXPECT_TRUE(again.ok()) << again;
     const std::vector<std::string> containers = ContainersOf(uid);
@@ -139,8 +121,9 @@ TEST_F(ConformanceE2eTest, ADriverKilledInACreateLeavesWhatTheNextOneFinishes) {
     ::driver::v1::RemoveRequest request;
     *request.mutable_machine() = Ref(uid, 3);
     grpc::ClientContext context;
-    channel_->Prepare(context, absl::Minutes(2));
-    const auto reader = ::driver::v1::Driver::NewStub(channel_->grpc())->Remove(&context, request);
+    const common::Channel channel = driver_->Channel();
+    channel.Prepare(context, absl::Minutes(2));
+    const auto reader = ::driver::v1::Driver::NewStub(channel.grpc())->Remove(&context, request);
     ::driver::v1::ActionEvent event;
     while (reader->Read(&event)) continue;
     EXPECT_TRUE(reader->Finish().ok());

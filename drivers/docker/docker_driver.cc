@@ -203,7 +203,7 @@ absl::Status DockerDriver::Validate(Options& options) const {
 absl::Status DockerDriver::PreCreateCheck(DriverCall& call, const MachineSpec& machine) {
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options, default_endpoint_));
   DM_ASSIGN_OR_RETURN(const std::shared_ptr<Engine> engine, engines_.At(settings.endpoint));
-  const absl::Status status = CheckEngine(call, *engine, settings);
+  absl::Status status = CheckEngine(call, *engine, settings);
   // Somebody waits for the answer: an engine that is down is no reason to try for half an hour.
   if (absl::IsUnavailable(status)) return CheckFailed(status.message());
   return status;

@@ -98,6 +98,13 @@ absl::Status ErrorOf(const EngineResponse& response) {
   }
 }
 
+// The system's words in "Failed to connect to … (Connection refused)"; else all of it.
+absl::string_view CauseIn(absl::string_view message) {
+  const size_t open = message.rfind('(');
+  if (!absl::EndsWith(message, ")") || open == absl::string_view::npos) return message;
+  return message.substr(open + 1, message.size() - open - 2);
+}
+
 std::string LabelFilter(const Labels& labels) {
   Json list = Json::array();
   for (const auto& [key, value] : labels) list.push_back(absl::StrCat(key, "=", value));
@@ -195,10 +202,17 @@ absl::StatusOr<EngineResponse> EngineApi::Send(const common::CallScope& call,
                                                const EngineRequest& request) {
   absl::StatusOr<EngineResponse> response = transport_->Send(call, request);
   if (absl::IsUnavailable(response.status())) {
-    return common::Error(
-        absl::StatusCode::kUnavailable, machine::v1::ERROR_REASON_PROVIDER_DOWN,
-        absl::StrCat("no Docker Engine answers at ", name_, " (", response.status().message(),
-                     "): start it there, or name another with --docker-endpoint"));
+    const absl::string_view cause = CauseIn(response.status().message());
+    // A fatal alert of TLS 1.3 comes when the client thinks itself connected.
+    if (absl::StrContains(cause, "SSL") && absl::StrContains(cause, " alert ")) {
+      return common::Error(
+          absl::StatusCode::kUnauthenticated, machine::v1::ERROR_REASON_PROVIDER_CREDENTIALS,
+          absl::StrCat("the Docker Engine at ", name_, " refused the client certificate (", cause,
+                       "): see --docker-tls-cert"));
+    }
+    return common::Error(absl::StatusCode::kUnavailable, machine::v1::ERROR_REASON_PROVIDER_DOWN,
+                         absl::StrCat("no Docker Engine answers at ", name_, " (", cause,
+                                      "): start it there, or name another with --docker-endpoint"));
   }
   if (absl::IsPermissionDenied(response.status())) {
     return common::Error(

@@ -102,6 +102,55 @@ TEST_F(EngineApiTest, AListWithMembersOfOtherTypesIsReadAsFarAsItGoes) {
   EXPECT_EQ(list->front().id, "");
 }
 
+struct FailureCase {
+  std::string label;
+  absl::Status sent;
+  absl::StatusCode code;
+  std::string message;
+};
+
+class FailedSendTest : public testing::TestWithParam<FailureCase> {};
+
+TEST_P(FailedSendTest, SaysWhichEngineAndWhatToDo) {
+  class FailingTransport final : public EngineTransport {
+    absl::StatusOr<EngineResponse> Send(const common::CallScope&, const EngineRequest&) override {
+      return GetParam().sent;
+    }
+  };
+  EngineApi api("tcp://engine:2376", std::make_unique<FailingTransport>());
+  CallRecord record;
+  const absl::Status status = api.Connect(*MakeCall("uid-1", record));
+  EXPECT_EQ(status.code(), GetParam().code);
+  EXPECT_EQ(status.message(), GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Failures, FailedSendTest,
+    testing::ValuesIn<FailureCase>({
+        {"NobodyListens",
+         absl::UnavailableError(
+             "GET x: Failed to connect to engine port 2376 (Connection refused)"),
+         absl::StatusCode::kUnavailable,
+         "no Docker Engine answers at tcp://engine:2376 (Connection refused): start it there, or "
+         "name another with --docker-endpoint"},
+        {"ConnectionBreaks", absl::UnavailableError("Recv failure"), absl::StatusCode::kUnavailable,
+         "no Docker Engine answers at tcp://engine:2376 (Recv failure): start it there, or name "
+         "another with --docker-endpoint"},
+        {"CertificateIsWanted",
+         absl::UnavailableError("SSL routines::tlsv13 alert certificate required, errno 0"),
+         absl::StatusCode::kUnauthenticated,
+         "the Docker Engine at tcp://engine:2376 refused the client certificate (SSL "
+         "routines::tlsv13 alert certificate required, errno 0): see --docker-tls-cert"},
+        {"NoRightToTheSocket", absl::PermissionDeniedError("no"),
+         absl::StatusCode::kPermissionDenied,
+         "this user may not use the Docker Engine at tcp://engine:2376: add the user to the group "
+         "docker, or name another engine with --docker-endpoint"},
+        {"UntrustedServer", absl::FailedPreconditionError("self-signed"),
+         absl::StatusCode::kFailedPrecondition, "Docker Engine at tcp://engine:2376: self-signed"},
+        {"Cancelled", absl::CancelledError("by user"), absl::StatusCode::kCancelled, "by user"},
+    }),
+    [](const auto& info) { return info.param.label; });
+
 TEST_F(EngineApiTest, SomethingElseAtTheAddressIsSaid) {
   engine_.AnswerOnce("GET /version", {200, "SSH-2.0"});
   const absl::Status status = api_.Connect(*call_);

@@ -1,5 +1,7 @@
 #include "drivers/docker/settings.h"
 
+#include <cmath>
+
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -38,7 +40,7 @@ absl::StatusOr<int64_t> ReadCpus(absl::string_view text) {
     return BadOption(kCpusFlag,
                      absl::StrCat("\"", text, "\" is not a number from 0.01, such as 1.5"));
   }
-  return static_cast<int64_t>(cpus * kNanosPerCpu + 0.5);
+  return std::llround(cpus * kNanosPerCpu);
 }
 
 absl::Status CheckVolume(absl::string_view text) {
