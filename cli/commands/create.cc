@@ -47,7 +47,7 @@ bool AsksForHelp(const std::vector<std::string>& args) {
 }
 
 // As the original words a create that failed at each stage.
-absl::Status CreateError(const absl::Status& status) {
+absl::Status CreateError(const absl::Status& status, bool kept) {
   if (status.message().empty()) return status;
   const auto with = [&](absl::string_view message) {
     absl::Status renamed(status.code(), message);
@@ -64,7 +64,9 @@ absl::Status CreateError(const absl::Status& status) {
     case machine::v1::ERROR_REASON_OPERATION_IN_PROGRESS:
       return status;
     case machine::v1::ERROR_REASON_BY_USER:
-      return with("Creation was cancelled; what had been made is removed");
+      return with(
+          kept ? "Creation was cancelled; what had been made is kept, until docker-machine rm"
+               : "Creation was cancelled; what had been made is removed");
     case machine::v1::ERROR_REASON_UNKNOWN_DRIVER_OPTION:
     case machine::v1::ERROR_REASON_OPTION_OUT_OF_RANGE:
       return with(absl::StrCat("Error setting machine configuration from flags provided: ",
@@ -190,7 +192,9 @@ class CreateCommand final : public Command {
     };
     OperationRunner runner(context, 1);
     const absl::Status status = runner.Run(0, request);
-    if (!status.ok()) return CreateError(status);
+    if (!status.ok()) {
+      return CreateError(status, create.on_failure() == machine::v1::FAILURE_POLICY_KEEP);
+    }
     return kExitOk;
   }
 };

@@ -279,18 +279,29 @@ TEST_F(CreateTest, FileOfAContentOptionIsReadHere) {
   EXPECT_EQ(Option("generic-data-text"), "secret_value: \"#cloud-config\"");
 }
 
-TEST_F(CreateTest, InterruptedCreateSaysThatNothingIsLeft) {
-  orchestrator_.Script("dev", {.events = {StepEvent(1, 1, "Creating machine...")},
-                               .hold = std::make_shared<absl::Notification>()});
-  int exit = -1;
-  std::thread command([&] { exit = Run("create --url tcp://192.0.2.1:2376 dev"); });
-  console_.AwaitOut("Creating machine...\n");
-  interrupts_.Give();
-  command.join();
-  EXPECT_EQ(exit, 1);
-  EXPECT_EQ(err(),
-            "Cancelling the create of \"dev\"... (Ctrl-C again leaves it running)\n"
-            "Creation was cancelled; what had been made is removed\n");
+TEST_F(CreateTest, InterruptedCreateSaysWhatIsLeft) {
+  const auto interrupted = [&](const std::string& flags) {
+    orchestrator_.Script("dev", {.events = {StepEvent(1, 1, "Creating machine...")},
+                                 .hold = std::make_shared<absl::Notification>()});
+    console_.Clear();
+    int exit = -1;
+    std::thread command(
+        [&] { exit = Run(absl::StrCat("create --url tcp://192.0.2.1:2376 dev", flags)); });
+    console_.AwaitOut("Creating machine...\n");
+    interrupts_.Give();
+    command.join();
+    EXPECT_EQ(exit, 1);
+    return err();
+  };
+  constexpr char kCancelling[] =
+      "Cancelling the create of \"dev\"... (Ctrl-C again leaves it running)\n";
+  EXPECT_EQ(interrupted(""),
+            absl::StrCat(kCancelling, "Creation was cancelled; what had been made is removed\n"));
+  orchestrator_.RemoveMachine("dev");
+  EXPECT_EQ(interrupted(" --on-failure keep"),
+            absl::StrCat(kCancelling,
+                         "Creation was cancelled; what had been made is kept, until "
+                         "docker-machine rm\n"));
 }
 
 }  // namespace

@@ -33,7 +33,10 @@ class SignalInterrupts final : public Interrupts {
 /// Interrupts that a test gives.
 class FakeInterrupts final : public Interrupts {
  public:
-  void Start(Handler handler) override { handler_ = std::move(handler); }
+  void Start(Handler handler) override {
+    handler_ = std::move(handler);
+    count_ = 0;
+  }
   void Stop() override { handler_ = nullptr; }
   void Give() {
     if (handler_) handler_(++count_);

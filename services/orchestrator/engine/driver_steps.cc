@@ -179,9 +179,9 @@ void Check(const OperationRunPointer& run, const std::shared_ptr<DriverConnectio
         status = DriverCallStatus(std::move(status), run->operation().driver());
         const bool retry = common::ReasonOf(status) == machine::v1::ERROR_REASON_DRIVER_CRASHED;
         if (!status.ok() && !retry && status.code() != absl::StatusCode::kCancelled) {
-          status = common::Error(absl::StatusCode::kFailedPrecondition,
-                                 machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED,
-                                 absl::StrCat("Error with pre-create check: ", status.message()));
+          status =
+              common::Error(absl::StatusCode::kFailedPrecondition,
+                            machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED, status.message());
         }
         (*shared_done)(std::move(status));
       });

@@ -396,6 +396,11 @@ void FakeOrchestrator::PutMachine(const Machine& machine) {
   state_->machines[IdOf(machine.name())] = machine;
 }
 
+void FakeOrchestrator::RemoveMachine(absl::string_view id) {
+  absl::MutexLock lock(&state_->mu);
+  state_->machines.erase(std::string(id));
+}
+
 bool FakeOrchestrator::HasMachine(absl::string_view id) const {
   absl::MutexLock lock(&state_->mu);
   return state_->machines.count(std::string(id)) > 0;

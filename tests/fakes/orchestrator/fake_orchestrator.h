@@ -40,6 +40,7 @@ class FakeOrchestrator {
   void AddDriver(const machine::v1::DriverInfo& driver);
   /// Adds a machine, or replaces the one of that name.
   void PutMachine(const machine::v1::Machine& machine);
+  void RemoveMachine(absl::string_view id);
   bool HasMachine(absl::string_view id) const;
   /// What GetAccessBundle adds to the machine's endpoint.
   void set_bundle(const machine::v1::AccessBundle& bundle);
