@@ -1,4 +1,4 @@
-// Real hosts for end-to-end tests; see tests/hosts.
+// The engine and the hosts of the end-to-end tests, as deploy/test.sh prepares them.
 #ifndef TESTS_E2E_BED_H_
 #define TESTS_E2E_BED_H_
 
@@ -10,45 +10,66 @@
 
 namespace machine::tests {
 
-/// The private engine and the scripts that deploy/test.sh has prepared.
+/// Why a test is skipped where !Bed::Ready().
+inline constexpr char kNoBed[] = "no test hosts: run deploy/test.sh, or see tests/e2e/README.md";
+
+/// A private Docker Engine on this machine, which runs the hosts. Taken from the environment.
 class Bed {
  public:
-  /// False, with the test marked as skipped by its caller, where deploy/test.sh did not prepare
-  /// one.
-  static bool IsThere();
+  /// Whether deploy/test.sh, or somebody by hand, has prepared it; see README.md.
+  static bool Ready();
 
-  /// Address of the engine that the hosts run on.
-  static std::string DockerHost();
-  /// The private key that logs in to every host.
-  static std::string KeyPath();
-  /// Writes the tar of a container image with busybox to `path`.
-  static bool WriteBusybox(const std::string& path);
-  /// Removes the engine's containers with a label, left over from a run that was killed.
-  static void RemoveContainers(const std::string& label);
+  Bed();
+
+  /// Address of the engine, for docker's --host and the driver's --docker-endpoint.
+  const std::string& engine() const { return engine_; }
+  /// Private key of root, deb and plain on the hosts.
+  std::string key() const { return folder_ + "/id_ed25519"; }
+  /// Runs tests/hosts/`script`.
+  Outcome Script(absl::string_view script, const std::vector<std::string>& words) const;
+  /// Runs docker against the engine of the bed.
+  Outcome Docker(std::vector<std::string> words) const;
+  /// An address in the hosts' network that nobody has.
+  std::string NobodysAddress() const;
+
+ private:
+  std::string folder_;
+  std::string engine_;
+  std::string scripts_;
 };
 
-/// A bare Debian host, removed at the end. Its root, `deb` (sudo) and `plain` (no sudo) log in with
-/// Bed::KeyPath().
+/// A bare Debian 12 host: systemd, sshd, no engine. Removed with its volumes when it goes.
 class BareHost {
  public:
-  /// `image` without an engine, whose packages come from a pool in the image.
-  explicit BareHost(const std::string& name, const std::string& image = "machine-host:offline");
+  BareHost(const Bed& bed, const std::string& name);
   ~BareHost();
 
   BareHost(const BareHost&) = delete;
   BareHost& operator=(const BareHost&) = delete;
 
+  const std::string& name() const { return name_; }
+  /// Empty when it did not come up, which is an error of the test already.
   const std::string& ip() const { return ip_; }
-  /// Runs a shell command on the host as root, without ssh.
-  Outcome Shell(absl::string_view command) const;
+  /// Runs a shell script on it as root, not by ssh. Its standard output, without the last newline.
+  std::string Sh(absl::string_view script) const;
+  /// As `stop`, `freeze` … of tests/hosts/host.sh.
+  void Do(absl::string_view verb) const;
+
+  /// Has sshd note each login and session from now on.
+  void CountSsh() const;
+  /// Logins since CountSsh().
+  int SshConnections() const;
+  /// Commands and subsystems since CountSsh().
+  int SshSessions() const;
 
  private:
-  std::string name_;
+  const Bed& bed_;
+  const std::string name_;
   std::string ip_;
 };
 
-/// Runs a program of this machine.
-Outcome RunHere(const std::vector<std::string>& argv);
+/// `text` without the line feed at its end.
+std::string Line(absl::string_view text);
 
 }  // namespace machine::tests
 
