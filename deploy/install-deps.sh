@@ -16,7 +16,7 @@ readonly BUILD_PACKAGES="
 # Peers of the tests: ssh server, Docker Engine in a container, shells that evaluate `env`.
 readonly TEST_PACKAGES="
   openssh-server openssh-client docker.io debootstrap iptables iproute2 busybox-static curl sqlite3
-  procps bash fish tcsh zsh emacs-nox"
+  procps bash fish tcsh zsh emacs-nox libarchive-tools"
 # What the installed program calls, and an engine for machines of the `docker` driver.
 readonly RUN_PACKAGES="
   ca-certificates openssh-client docker.io iptables iproute2 debootstrap curl procps
