@@ -167,7 +167,7 @@ TEST_F(RealHostTest, CertificatesAreReplacedByThemselves) {
 
 TEST_F(RealHostTest, WhatABrokenRunLeftIsCompleted) {
   ASSERT_TRUE(provisioner_.Provision(request_).info.ok());
-  OnHost("touch /etc/docker/.machine-pending; systemctl disable docker; systemctl stop docker");
+  OnHost("mkdir /etc/docker/.machine-pending; systemctl disable docker; systemctl stop docker");
   const StreamOutcome outcome = provisioner_.Provision(request_);
   Report("Provision after a broken run", outcome);
   ASSERT_TRUE(outcome.info.ok()) << outcome.info.status();
@@ -182,6 +182,8 @@ TEST_F(RealHostTest, AnEngineThatCannotStartIsReportedInItsOwnWords) {
   Report("Provision with an option that no engine knows", outcome);
   EXPECT_EQ(common::ReasonOf(outcome.info.status()), machine::v1::ERROR_REASON_HOST_COMMAND_FAILED);
   EXPECT_THAT(std::string(outcome.info.status().message()), HasSubstr("no-such-option"));
+  EXPECT_THAT(std::string(outcome.info.status().message()),
+              HasSubstr("The previous configuration is back"));
   request_.mutable_engine()->clear_arbitrary_flags();
   EXPECT_TRUE(provisioner_.Provision(request_).info.ok());
 }

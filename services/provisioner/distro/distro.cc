@@ -5,7 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/common/status/status.h"
+#include "services/provisioner/distro/arch/arch.h"
 #include "services/provisioner/distro/debian/debian.h"
+#include "services/provisioner/distro/redhat/redhat.h"
+#include "services/provisioner/distro/suse/suse.h"
 #include "services/provisioner/distro/ubuntu/ubuntu.h"
 
 namespace machine::provisioner {
@@ -13,7 +16,13 @@ namespace machine::provisioner {
 using ::machine::common::Error;
 
 const std::vector<Distro>& Distros() {
-  static const auto& distros = *new std::vector<Distro>{Debian(), Ubuntu()};
+  static const auto& distros = *[] {
+    auto* all = new std::vector<Distro>;
+    for (const std::vector<Distro>& family : {Debian(), Ubuntu(), RedHat(), Suse(), Arch()}) {
+      all->insert(all->end(), family.begin(), family.end());
+    }
+    return all;
+  }();
   return distros;
 }
 
@@ -31,7 +40,7 @@ absl::StatusOr<Distro> FindDistro(const Facts& facts) {
                               "; supported: ", absl::StrJoin(Distros(), ", ", add_id)),
                  {{"os_id", facts.os_id}, {"os_name", facts.os_name}});
   }
-  if (facts.init != "systemd") {
+  if (found->init == Init::kSystemd && facts.init != "systemd") {
     return Error(absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_UNSUPPORTED_HOST,
                  absl::StrCat("the host was started by \"", facts.init,
                               "\"; only hosts with systemd are supported"),

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "services/common/status/status.h"
 
 namespace machine::provisioner {
@@ -16,25 +18,60 @@ Facts HostOf(absl::string_view os_id, absl::string_view os_name) {
   return facts;
 }
 
-TEST(FindDistroTest, KnowsDebianAndUbuntu) {
-  EXPECT_EQ(FindDistro(HostOf("debian", ""))->name, "debian");
-  EXPECT_EQ(FindDistro(HostOf("ubuntu", ""))->name, "ubuntu(systemd)");
-  EXPECT_EQ(FindDistro(HostOf("ubuntu", ""))->engine_package, "docker.io");
+struct KnownCase {
+  absl::string_view os_id;
+  absl::string_view name;
+  absl::string_view engine_packages;
+};
+
+class KnownDistroTest : public testing::TestWithParam<KnownCase> {};
+
+TEST_P(KnownDistroTest, HasItsPackages) {
+  const KnownCase& c = GetParam();
+  const absl::StatusOr<Distro> distro = FindDistro(HostOf(c.os_id, ""));
+  ASSERT_TRUE(distro.ok()) << distro.status();
+  EXPECT_EQ(distro->name, c.name);
+  EXPECT_EQ(distro->engine_packages, c.engine_packages);
 }
+
+INSTANTIATE_TEST_SUITE_P(Ids, KnownDistroTest,
+                         testing::ValuesIn<KnownCase>({
+                             {"debian", "debian", "docker.io"},
+                             {"ubuntu", "ubuntu(systemd)", "docker.io"},
+                             {"fedora", "fedora", "moby-engine docker-ce"},
+                             {"rhel", "redhat", "docker-ce"},
+                             {"centos", "centos", "docker-ce"},
+                             {"rocky", "rocky", "docker-ce"},
+                             {"almalinux", "almalinux", "docker-ce"},
+                             {"ol", "oraclelinux", "docker-engine docker-ce"},
+                             {"amzn", "amazonlinux", "docker"},
+                             {"sles", "sles", "docker"},
+                             {"opensuse-leap", "openSUSE", "docker"},
+                             {"opensuse-tumbleweed", "openSUSE", "docker"},
+                             {"arch", "arch", "docker"},
+                         }),
+                         [](const auto& info) {
+                           return absl::StrReplaceAll(info.param.os_id, {{"-", "_"}});
+                         });
+
+constexpr char kSupported[] =
+    "debian, ubuntu, fedora, rhel, centos, rocky, almalinux, ol, amzn, sles, opensuse-leap, "
+    "opensuse-tumbleweed, opensuse, arch, archarm";
 
 TEST(FindDistroTest, NamesAnUnknownOne) {
   const absl::Status status = FindDistro(HostOf("alpine", "Alpine Linux v3.20")).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_UNSUPPORTED_HOST);
   EXPECT_EQ(status.message(),
-            "unsupported operating system \"alpine\" (Alpine Linux v3.20); supported: debian, "
-            "ubuntu");
+            absl::StrCat("unsupported operating system \"alpine\" (Alpine Linux v3.20); "
+                         "supported: ",
+                         kSupported));
   EXPECT_EQ(common::ErrorMetadataOf(status, "os_id"), "alpine");
 }
 
 TEST(FindDistroTest, AHostWithoutOsReleaseHasNoName) {
   EXPECT_EQ(FindDistro(HostOf("", "")).status().message(),
-            "unsupported operating system \"\"; supported: debian, ubuntu");
+            absl::StrCat("unsupported operating system \"\"; supported: ", kSupported));
 }
 
 TEST(FindDistroTest, NeedsSystemd) {
@@ -49,8 +86,9 @@ TEST(DistrosTest, EveryEntryIsComplete) {
   for (const Distro& distro : Distros()) {
     EXPECT_FALSE(distro.name.empty());
     EXPECT_FALSE(distro.os_id.empty());
-    EXPECT_FALSE(distro.engine_package.empty()) << distro.name;
-    EXPECT_FALSE(distro.packages_script.empty()) << distro.name;
+    if (distro.init == Init::kBoot2docker) continue;  // Comes with its engine.
+    EXPECT_FALSE(distro.engine_packages.empty()) << distro.name;
+    EXPECT_FALSE(distro.package_manager.empty()) << distro.name;
   }
 }
 

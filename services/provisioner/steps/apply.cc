@@ -1,7 +1,5 @@
 #include "services/provisioner/steps/apply.h"
 
-#include <utility>
-
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -58,11 +56,18 @@ absl::Status ApplyChanges(common::CallScope& call, RemoteHost& host, const Facts
   }
   if (changes.enable) absl::StrAppend(&script, "enable_engine\n");
   if (changes.restart) {
+    if (!changes.configuration.empty()) {
+      absl::StrAppend(&script, "validate ", common::ShellQuote(facts.dockerd_path));
+      for (const std::string& flag : changes.flags) {
+        absl::StrAppend(&script, " ", common::ShellQuote(flag));
+      }
+      absl::StrAppend(&script, "\n");
+    }
     absl::StrAppend(&script, "reload_units ", common::ShellQuote(changes.expected_argument),
                     "\nrestart_engine\n");
   }
   absl::StrAppend(&script, "finish\n");
-  return RunHostScript(call, host, AsRoot(facts), "configure", std::move(script)).status();
+  return RunHostScript(call, host, AsRoot(facts), "configure", script).status();
 }
 
 }  // namespace machine::provisioner

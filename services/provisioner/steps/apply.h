@@ -27,6 +27,8 @@ struct Changes {
   std::string host_name;  ///< Empty: stays.
   bool enable = false;    ///< Start the engine at boot.
   bool restart = false;   ///< Restart, or start, the engine.
+  /// Options of the engine's command line, to check them before a restart.
+  std::vector<std::string> flags;
   /// What the engine's effective command line must hold; empty for nothing.
   std::string expected_argument;
 
@@ -40,7 +42,8 @@ struct Changes {
 bool SameFile(const Facts& facts, const WantedFile& wanted);
 
 /// Makes the changes with one command. FAILED_PRECONDITION HOST_COMMAND_FAILED with what failed,
-/// for an engine that does not start with the last lines of its log.
+/// for an engine that does not start with the last lines of its log; that one gets its previous
+/// files back, and runs with them if it ran before.
 absl::Status ApplyChanges(common::CallScope& call, RemoteHost& host, const Facts& facts,
                           const Changes& changes);
 

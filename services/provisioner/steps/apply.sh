@@ -1,28 +1,23 @@
-# Functions that bring a host to the wanted configuration; apply.cc writes the calls. Runs as root.
-# Prints what host_script.h says.
-LC_ALL=C
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
-export LC_ALL PATH
-umask 022
+# Functions that bring a host to the wanted configuration; apply.cc writes the calls.
+#
+# From `begin` to `finish` the engine's files may be newer than the engine: a later run restarts it.
+# In that time the folder holds the files as they were, so that an engine that does not start with the
+# new ones gets the old ones back.
+# shellcheck shell=sh disable=SC2154
+pending=/etc/docker/.machine-pending
 
-# On /run, so that there is room for the words of a program that found the disk full.
-log=$(mktemp /run/machine-apply.XXXXXX) || exit 1
-trap 'rm -f "$log"' EXIT
-trap 'exit 143' HUP INT TERM
-
-fail() { # what, exit status
-  printf '@failed %s\n@status %s\n' "$1" "$2"
-  grep -v '^[[:space:]]*$' "$log" | tail -n 25 | sed 's/^/@output /'
-  exit 1
-}
-
-say() {
-  printf '@say %s\n' "$1"
-}
-
-# From here until finish, the engine's files may be newer than the engine: a later run restarts it.
 begin() {
-  { mkdir -p /etc/docker && : >/etc/docker/.machine-pending; } 2>"$log" || fail 'writing /etc/docker' "$?"
+  {
+    [ -d "$pending" ] || rm -f "$pending"
+    mkdir -p /etc/docker && (umask 077 && mkdir -p "$pending")
+  } 2>"$log" || fail 'writing /etc/docker' "$?"
+}
+
+# path. What a run that was cut off has kept is older, and known to have worked.
+keep() {
+  kept=$pending/$(printf %s "$1" | tr / :)
+  [ ! -e "$kept" ] && [ ! -e "$kept.none" ] || return 0
+  if [ -e "$1" ]; then cp -p "$1" "$kept.part" && mv "$kept.part" "$kept"; else : >"$kept.none"; fi
 }
 
 # path, mode; contents in base64 on standard input. Readers see the old file or the new one, and
@@ -30,7 +25,7 @@ begin() {
 put() {
   new=$1.machine-new
   {
-    mkdir -p "${1%/*}" && rm -f "$new" && (umask 077 && base64 -d >"$new") &&
+    keep "$1" && mkdir -p "${1%/*}" && rm -f "$new" && (umask 077 && base64 -d >"$new") &&
       chmod "$2" "$new" && chown 0:0 "$new" && mv -f "$new" "$1"
   } 2>"$log" || {
     status=$?
@@ -50,6 +45,19 @@ replace() {
   }
 }
 
+# Puts back what `put` has replaced.
+restore() {
+  for kept in "$pending"/*; do
+    path=$(printf %s "${kept##*/}" | tr : /)
+    case $kept in
+      *.part) ;;
+      *.none) rm -f "${path%.none}" ;;
+      *) [ ! -e "$kept" ] || mv -f "$kept" "$path" ;;
+    esac
+  done
+  rm -rf "$pending"
+}
+
 set_hostname() { # name
   hostname "$1" >"$log" 2>&1 || hostnamectl set-hostname "$1" >>"$log" 2>&1 ||
     fail "setting the host name" "$?"
@@ -66,6 +74,16 @@ enable_engine() {
     fail 'systemctl enable docker' "$?"
 }
 
+# dockerd's path, options. Engines from 23 on can say beforehand whether they would start.
+validate() {
+  "$1" --help 2>/dev/null | grep -q -e ' --validate ' || return 0
+  "$@" --validate >"$log" 2>&1 && return 0
+  status=$?
+  restore
+  echo 'The previous configuration is back; the engine was not touched.' >>"$log"
+  fail 'checking the configuration of the engine' "$status"
+}
+
 # What the effective command line must have; a drop-in of somebody else may have the last word.
 reload_units() {
   systemctl daemon-reload >"$log" 2>&1 || fail 'systemctl daemon-reload' "$?"
@@ -76,25 +94,42 @@ reload_units() {
         echo "another drop-in overrides ExecStart= of 10-machine.conf; remove that line from it:"
         systemctl show docker.service -p DropInPaths --value
       } >"$log"
+      restore
+      systemctl daemon-reload
       fail 'configuring docker.service' 1
       ;;
   esac
 }
 
-restart_engine() {
+start_again() {
   # Too many starts in a row, for example in a loop that failed, are refused by systemd.
   systemctl reset-failed docker.service docker.socket >/dev/null 2>&1
-  systemctl restart docker.service >"$log" 2>&1 || {
-    status=$?
-    # Of this start only: its own words, and systemd's about it.
-    start=$(systemctl show docker.service -p InvocationID --value)
-    journalctl _SYSTEMD_INVOCATION_ID="$start" + INVOCATION_ID="$start" -n 20 --no-pager -o cat \
-      >"$log" 2>&1
-    fail 'starting the engine' "$status"
-  }
+  systemctl restart docker.service
+}
+
+# An engine that has served before serves again afterwards, in the worst case as it did.
+restart_engine() {
+  was=$(systemctl is-active docker.service)
+  start_again >"$log" 2>&1 && return 0
+  status=$?
+  # Of this start only: its own words, and systemd's about it.
+  start=$(systemctl show docker.service -p InvocationID --value)
+  journalctl _SYSTEMD_INVOCATION_ID="$start" + INVOCATION_ID="$start" -n 20 --no-pager -o cat \
+    >"$log" 2>&1
+  restore
+  systemctl daemon-reload
+  if [ "$was" != active ]; then
+    systemctl stop docker.service
+    echo 'The previous configuration is back; the engine is stopped, as it was.' >>"$log"
+  elif start_again; then
+    echo 'The previous configuration is back, and the engine runs with it.' >>"$log"
+  else
+    echo 'The previous configuration is back, but the engine does not start with it either.' >>"$log"
+  fi 2>/dev/null
+  fail 'starting the engine' "$status"
 }
 
 finish() {
-  rm -f /etc/docker/.machine-pending
+  rm -rf "$pending"
   echo '@changed'
 }

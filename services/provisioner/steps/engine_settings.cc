@@ -258,6 +258,17 @@ absl::Status AddLists(const machine::v1::EngineOptions& engine, EngineSettings& 
 
 }  // namespace
 
+StringList ProxyVariables(const StringList& env) {
+  StringList proxies;
+  for (const std::string& variable : env) {
+    const std::string name = absl::AsciiStrToUpper(variable.substr(0, variable.find('=')));
+    if (name == "HTTP_PROXY" || name == "HTTPS_PROXY" || name == "NO_PROXY") {
+      proxies.push_back(absl::StrCat(name, variable.substr(name.size())));
+    }
+  }
+  return proxies;
+}
+
 int EnginePort(const ProvisionRequest& request) {
   return request.engine_port() != 0 ? request.engine_port() : kDefaultEnginePort;
 }

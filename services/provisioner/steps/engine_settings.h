@@ -41,6 +41,10 @@ struct EngineSettings {
 absl::StatusOr<EngineSettings> ReadEngineSettings(
     const ::provisioner::v1::ProvisionRequest& request);
 
+/// The variables among `env` that tell programs how to reach the outside: HTTP_PROXY, HTTPS_PROXY
+/// and NO_PROXY, in either spelling.
+StringList ProxyVariables(const StringList& env);
+
 /// Port on which the engine is to listen.
 int EnginePort(const ::provisioner::v1::ProvisionRequest& request);
 

@@ -1,5 +1,6 @@
 #include "services/provisioner/steps/host_script.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,13 @@ namespace machine::provisioner {
 namespace {
 
 using ::machine::common::Error;
+
+constexpr char kHeadScript[] =
+#include "services/provisioner/host/head.sh.inc"
+    ;
+
+// The first boot of a cloud image with updates takes minutes; beyond this somebody should look.
+constexpr absl::Duration kLongestWait = absl::Minutes(10);
 
 struct Failure {
   std::string what;
@@ -58,10 +66,13 @@ absl::Status FailureStatus(const common::RunResult& result, absl::string_view st
 }  // namespace
 
 absl::StatusOr<ScriptOutcome> RunHostScript(common::CallScope& call, RemoteHost& host, RunAs run_as,
-                                            absl::string_view step, std::string text) {
+                                            absl::string_view step, absl::string_view text) {
   HostScript script;
   script.run_as = run_as;
-  script.text = std::move(text);
+  // Time is left for the work itself.
+  const absl::Duration wait = std::min(call.Remaining() / 2, kLongestWait);
+  script.text = absl::StrCat(
+      ShellVariable("wait_seconds", absl::StrCat(absl::ToInt64Seconds(wait))), kHeadScript, text);
   script.on_line = [&call](absl::string_view line) {
     if (absl::ConsumePrefix(&line, "@say ")) call.Progress(PrintableText(line, 300));
   };

@@ -1,10 +1,9 @@
 #include "services/provisioner/steps/install.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "services/common/status/status.h"
+#include "services/provisioner/distro/packages/packages.h"
 #include "services/provisioner/host/shell_text.h"
 #include "services/provisioner/steps/host_script.h"
 
@@ -12,9 +11,6 @@ namespace machine::provisioner {
 namespace {
 
 using ::machine::common::Error;
-
-// The first boot of a cloud image with updates takes minutes; beyond this somebody should look.
-constexpr absl::Duration kLongestWait = absl::Minutes(10);
 
 absl::Status CheckDiskSpace(const Facts& facts) {
   for (const DiskFacts& disk : facts.disks) {
@@ -33,18 +29,17 @@ absl::Status CheckDiskSpace(const Facts& facts) {
 
 absl::StatusOr<ScriptOutcome> RunPackagesScript(common::CallScope& call, RemoteHost& host,
                                                 const Distro& distro, absl::string_view action,
-                                                absl::string_view install_url, Facts& facts) {
-  // Time is left for the installation itself.
-  const absl::Duration wait = std::min(call.Remaining() / 2, kLongestWait);
-  std::string text = absl::StrCat(
-      ShellVariable("action", action), ShellVariable("engine_package", distro.engine_package),
+                                                const InstallOptions& options, Facts& facts) {
+  const std::string text = absl::StrCat(
+      ShellVariable("action", action), ShellVariable("engine_packages", distro.engine_packages),
       ShellVariable("extra_packages", distro.extra_packages),
-      ShellVariable("install_url", install_url), ShellVariable("dockerd", facts.dockerd_path),
-      ShellVariable("wait_seconds", absl::StrCat(absl::ToInt64Seconds(wait))),
-      distro.packages_script, FactsScript());
-  DM_ASSIGN_OR_RETURN(ScriptOutcome outcome,
-                      RunHostScript(call, host, AsRoot(facts),
-                                    action == "upgrade" ? "upgrade" : "install", std::move(text)));
+      ShellVariable("source_url", distro.source_url), ShellVariable("install_url", options.url),
+      ShellVariable("proxies", absl::StrJoin(options.proxies, "\n")),
+      ShellVariable("dockerd", facts.dockerd_path), distro.package_manager, PackagesScript(),
+      FactsScript());
+  DM_ASSIGN_OR_RETURN(
+      ScriptOutcome outcome,
+      RunHostScript(call, host, AsRoot(facts), action == "upgrade" ? "upgrade" : "install", text));
   DM_RETURN_IF_ERROR(ParseFacts(outcome.output, facts));
   return outcome;
 }
@@ -52,10 +47,10 @@ absl::StatusOr<ScriptOutcome> RunPackagesScript(common::CallScope& call, RemoteH
 }  // namespace
 
 absl::Status InstallEngine(common::CallScope& call, RemoteHost& host, const Distro& distro,
-                           absl::string_view install_url, Facts& facts) {
+                           const InstallOptions& options, Facts& facts) {
   DM_RETURN_IF_ERROR(CheckDiskSpace(facts));
   const auto outcome = RunPackagesScript(
-      call, host, distro, install_url.empty() ? "install" : "script", install_url, facts);
+      call, host, distro, options.url.empty() ? "install" : "script", options, facts);
   if (!outcome.ok()) return outcome.status();
   if (!facts.engine_installed()) {
     return Error(
@@ -66,10 +61,10 @@ absl::Status InstallEngine(common::CallScope& call, RemoteHost& host, const Dist
 }
 
 absl::StatusOr<bool> UpgradeEngine(common::CallScope& call, RemoteHost& host, const Distro& distro,
-                                   Facts& facts) {
+                                   const InstallOptions& options, Facts& facts) {
   DM_RETURN_IF_ERROR(CheckDiskSpace(facts));
   DM_ASSIGN_OR_RETURN(const ScriptOutcome outcome,
-                      RunPackagesScript(call, host, distro, "upgrade", "", facts));
+                      RunPackagesScript(call, host, distro, "upgrade", options, facts));
   return outcome.changed;
 }
 

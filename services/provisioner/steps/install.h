@@ -3,6 +3,7 @@
 #define SERVICES_PROVISIONER_STEPS_INSTALL_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -16,15 +17,21 @@ namespace machine::provisioner {
 /// An installation needs about this much; with less the package manager stops half-way.
 inline constexpr int64_t kNeededDiskKib = 300 * 1024;
 
-/// Installs the engine: the distribution's package, or what the script at `install_url` installs if
-/// that is not empty. Waits for cloud-init and other package managers first. One command; `facts`
+struct InstallOptions {
+  /// Script to install with instead of the distribution's package; may be empty.
+  std::string url;
+  /// "NAME=value": the host's way to the outside.
+  std::vector<std::string> proxies;
+};
+
+/// Installs the engine. Waits for cloud-init and other package managers first. One command; `facts`
 /// tell afterwards what the host has become. The engine of a package is not started yet.
 absl::Status InstallEngine(common::CallScope& call, RemoteHost& host, const Distro& distro,
-                           absl::string_view install_url, Facts& facts);
+                           const InstallOptions& options, Facts& facts);
 
 /// Upgrades the package that the engine came from. One command. True when there was a newer one.
 absl::StatusOr<bool> UpgradeEngine(common::CallScope& call, RemoteHost& host, const Distro& distro,
-                                   Facts& facts);
+                                   const InstallOptions& options, Facts& facts);
 
 /// OK when the login user can become root; else FAILED_PRECONDITION HOST_COMMAND_FAILED.
 absl::Status CheckRootAccess(const Facts& facts);

@@ -118,10 +118,11 @@ class Provisioning {
  private:
   // Afterwards there is an engine, of the version that is wanted.
   absl::Status PrepareEngine(const Distro& distro) {
+    const InstallOptions options{request_.engine().install_url(), ProxyVariables(settings_.env)};
     if (facts_.engine_installed()) {
       if (purpose_ != Purpose::kUpgrade) return absl::OkStatus();
       call_.Progress("Upgrading docker...");
-      DM_ASSIGN_OR_RETURN(changed_, UpgradeEngine(call_, host_, distro, facts_));
+      DM_ASSIGN_OR_RETURN(changed_, UpgradeEngine(call_, host_, distro, options, facts_));
       return absl::OkStatus();
     }
     if (purpose_ == Purpose::kConfigureTls) {
@@ -130,8 +131,7 @@ class Provisioning {
           "the host has no engine to configure; provision it first", {{"step", "configure"}});
     }
     call_.Progress("Installing Docker...");
-    DM_RETURN_IF_ERROR(
-        InstallEngine(call_, host_, distro, request_.engine().install_url(), facts_));
+    DM_RETURN_IF_ERROR(InstallEngine(call_, host_, distro, options, facts_));
     changed_ = true;
     installed_ = true;
     return absl::OkStatus();
@@ -177,6 +177,7 @@ class Provisioning {
     WantedFile drop_in{std::string(kDropInPath), 0644, ""};
     DM_ASSIGN_OR_RETURN(drop_in.contents, RenderDropIn(facts_, settings_, daemon_json.lists_hosts));
     if (!SameFile(facts_, drop_in)) changes.configuration.push_back(std::move(drop_in));
+    changes.flags = settings_.flags;
     if (!daemon_json.lists_hosts) changes.expected_argument = settings_.hosts[0];
     if (request_.host_name() != facts_.hostname) changes.host_name = request_.host_name();
     return absl::OkStatus();

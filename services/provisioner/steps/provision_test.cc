@@ -150,10 +150,11 @@ TEST_F(ProvisionTest, ABareHostTakesThreeCommands) {
                                      "Copying certs to the remote machine...",
                                      "Setting Docker configuration on the remote daemon..."));
   EXPECT_EQ(host_.scripts()[1].run_as, RunAs::kSudo);
-  EXPECT_THAT(Script(1), HasSubstr("action='install'\nengine_package='docker.io'\n"));
+  EXPECT_THAT(Script(1), HasSubstr("action='install'\nengine_packages='docker.io'\n"));
   EXPECT_THAT(Script(2), HasSubstr("put '/etc/docker/server-key.pem' 600 <<"));
   EXPECT_THAT(Script(2), HasSubstr("\nset_hostname 'new'\n"));
-  EXPECT_THAT(Script(2), HasSubstr("\nreload_units 'tcp://0.0.0.0:2376'\nrestart_engine\nfinish"));
+  EXPECT_THAT(Script(2), HasSubstr("\nvalidate '/usr/sbin/dockerd'\n"
+                                   "reload_units 'tcp://0.0.0.0:2376'\nrestart_engine\nfinish"));
   EXPECT_THAT(Script(2), Not(HasSubstr("\nenable_engine\n")));
 }
 
@@ -253,6 +254,28 @@ TEST_F(ProvisionTest, AnInstallScriptIsUsedWhenGiven) {
   ASSERT_TRUE(Run(request).ok());
   EXPECT_THAT(Script(1), HasSubstr("action='script'\n"));
   EXPECT_THAT(Script(1), HasSubstr("install_url='https://get.example/?a='\\''b'\\'''\n"));
+}
+
+TEST_F(ProvisionTest, ProxiesAreForTheInstallationToo) {
+  ProvisionRequest request = Request();
+  request.mutable_engine()->add_env("http_proxy=http://u:p@proxy:3128/?a='b'");
+  request.mutable_engine()->add_env("NO_PROXY=10.0.0.0/8,.local");
+  request.mutable_engine()->add_env("OTHER=x");
+  host_.Answer(BareHost());
+  host_.Answer("@changed\n" + EngineHost());
+  host_.Answer("@changed\n");
+  ASSERT_TRUE(Run(request).ok());
+  EXPECT_THAT(Script(1), HasSubstr("proxies='HTTP_PROXY=http://u:p@proxy:3128/?a='\\''b'\\''\n"
+                                   "NO_PROXY=10.0.0.0/8,.local'\n"));
+}
+
+TEST_F(ProvisionTest, OptionsOfTheCommandLineAreCheckedBeforeARestart) {
+  ProvisionRequest request = Request();
+  request.mutable_engine()->add_arbitrary_flags("new-thing=it's");
+  host_.Answer(EngineHost());
+  host_.Answer("@changed\n");
+  ASSERT_TRUE(Run(request).ok());
+  EXPECT_THAT(Script(1), HasSubstr("\nvalidate '/usr/sbin/dockerd' '--new-thing=it'\\''s'\n"));
 }
 
 TEST_F(ProvisionTest, WaitingForAnotherPackageManagerIsShown) {

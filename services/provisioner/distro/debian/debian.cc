@@ -1,18 +1,18 @@
 #include "services/provisioner/distro/debian/debian.h"
 
-#include "services/provisioner/distro/apt/apt.h"
+#include "services/provisioner/distro/packages/packages.h"
 
 namespace machine::provisioner {
 
-Distro Debian() {
+std::vector<Distro> Debian() {
   Distro distro;
   distro.name = "debian";
   distro.os_id = "debian";
-  distro.engine_package = "docker.io";
+  distro.engine_packages = "docker.io";
   // The client is a package of its own from Debian 13 on.
   distro.extra_packages = "ca-certificates iptables docker-cli";
-  distro.packages_script = AptScript();
-  return distro;
+  distro.package_manager = AptScript();
+  return {distro};
 }
 
 }  // namespace machine::provisioner

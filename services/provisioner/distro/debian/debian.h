@@ -2,12 +2,14 @@
 #ifndef SERVICES_PROVISIONER_DISTRO_DEBIAN_DEBIAN_H_
 #define SERVICES_PROVISIONER_DISTRO_DEBIAN_DEBIAN_H_
 
+#include <vector>
+
 #include "services/provisioner/distro/distro.h"
 
 namespace machine::provisioner {
 
-/// Its entry in the table.
-Distro Debian();
+/// Its entries in the table.
+std::vector<Distro> Debian();
 
 }  // namespace machine::provisioner
 

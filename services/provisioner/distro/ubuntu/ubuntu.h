@@ -2,12 +2,14 @@
 #ifndef SERVICES_PROVISIONER_DISTRO_UBUNTU_UBUNTU_H_
 #define SERVICES_PROVISIONER_DISTRO_UBUNTU_UBUNTU_H_
 
+#include <vector>
+
 #include "services/provisioner/distro/distro.h"
 
 namespace machine::provisioner {
 
-/// Its entry in the table.
-Distro Ubuntu();
+/// Its entries in the table.
+std::vector<Distro> Ubuntu();
 
 }  // namespace machine::provisioner
 
