@@ -5,6 +5,7 @@
 #
 #   BAZEL_STARTUP         start-up options, such as --output_base=/var/tmp/machine
 #   MACHINE_BAZEL_FLAGS   options for every command, such as --config=asan
+#   MACHINE_SPECS_DIR     folder of providers' API descriptions (default ../shared/specs, if it is there)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,6 +16,11 @@ command -v bazel >/dev/null || {
 [ $# -gt 0 ] || set -- build //...
 command=$1
 shift
+# The providers' own API descriptions, against which the tests of drivers check what is sent.
+if [ -z "${MACHINE_SPECS_DIR:-}" ] && [ -d ../shared/specs ]; then
+  MACHINE_SPECS_DIR=$(cd ../shared/specs && pwd)
+fi
+[ -z "${MACHINE_SPECS_DIR:-}" ] || export MACHINE_SPECS_DIR
 read -ra startup <<<"${BAZEL_STARTUP:-}"
 read -ra flags <<<"${MACHINE_BAZEL_FLAGS:-}"
 case $command in

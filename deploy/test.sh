@@ -8,6 +8,7 @@
 # stops, however it ends.
 #
 #   BAZEL_STARTUP, MACHINE_BAZEL_FLAGS   see build.sh
+#   MACHINE_SPECS_DIR                    see build.sh; without it the checks by it report as skipped
 #   MACHINE_BED                          work folder of the engine (default ~/.cache/machine-bed)
 #
 # Tests see MACHINE_BED, MACHINE_BED_DOCKER_HOST (address of that engine) and MACHINE_BED_SCRIPTS
@@ -22,7 +23,7 @@ for argument in "$@"; do
   case $argument in
     --no-e2e) e2e= ;;
     --only-e2e) unit= ;;
-    --help | -h) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit ;;
+    --help | -h) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit ;;
     -*) echo "test.sh: unknown flag $argument; see --help" >&2; exit 1 ;;
     *) patterns+=("$argument") ;;
   esac
@@ -31,7 +32,7 @@ done
 
 if [ -n "$e2e" ] && [ "$(id -u)" != 0 ]; then
   echo "test.sh: the end-to-end tests start a Docker Engine, which needs root: going on with sudo"
-  exec sudo -H --preserve-env=BAZEL_STARTUP,MACHINE_BAZEL_FLAGS,MACHINE_BED "$0" "$@"
+  exec sudo -H --preserve-env=BAZEL_STARTUP,MACHINE_BAZEL_FLAGS,MACHINE_BED,MACHINE_SPECS_DIR "$0" "$@"
 fi
 
 export MACHINE_BED=${MACHINE_BED:-${XDG_CACHE_HOME:-$HOME/.cache}/machine-bed}

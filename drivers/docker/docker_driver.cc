@@ -24,11 +24,6 @@ constexpr absl::Duration kSlowestPoll = absl::Milliseconds(500);
 constexpr int64_t kMib = int64_t{1} << 20;
 constexpr int64_t kNanosPerCpu = 1'000'000'000;
 
-absl::Status CheckFailed(absl::string_view message) {
-  return common::Error(absl::StatusCode::kFailedPrecondition,
-                       machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED, message);
-}
-
 bool IsDown(const Container& container) {
   return container.status == "created" || container.status == "exited" ||
          container.status == "dead";
@@ -93,15 +88,15 @@ absl::StatusOr<Observation> PowerOn(const common::CallScope& call, Engine& engin
 
 absl::Status CheckLimits(const EngineInfo& info, const Settings& settings) {
   if (info.memory_bytes > 0 && settings.memory_mib > info.memory_bytes / kMib) {
-    return CheckFailed(absl::StrCat("--", kMemoryFlag, ": the engine's host has ",
-                                    info.memory_bytes / kMib, " MiB"));
+    return PreCreateCheckFailed(absl::StrCat("--", kMemoryFlag, ": the engine's host has ",
+                                             info.memory_bytes / kMib, " MiB"));
   }
   if (info.cpus > 0 && settings.nano_cpus > info.cpus * kNanosPerCpu) {
-    return CheckFailed(
+    return PreCreateCheckFailed(
         absl::StrCat("--", kCpusFlag, ": the engine's host has ", info.cpus, " CPUs"));
   }
   if (settings.disk_mib > 0 && info.backing_file_system != "xfs") {
-    return CheckFailed(absl::StrCat(
+    return PreCreateCheckFailed(absl::StrCat(
         "--", kDiskFlag, ": the engine can limit a machine's disk only on XFS with project quotas",
         info.backing_file_system.empty() ? "" : ", and its storage is on ",
         info.backing_file_system));
@@ -114,22 +109,23 @@ absl::Status CheckEngine(const common::CallScope& call, Engine& engine, const Se
   DM_RETURN_IF_ERROR(api.Connect(call));
   DM_ASSIGN_OR_RETURN(const EngineInfo info, api.Info(call));
   if (info.os_type != "linux") {
-    return CheckFailed(absl::StrCat("the engine at ", engine.endpoint().ToString(), " runs ",
-                                    info.os_type, " containers; machines need linux"));
+    return PreCreateCheckFailed(absl::StrCat("the engine at ", engine.endpoint().ToString(),
+                                             " runs ", info.os_type,
+                                             " containers; machines need linux"));
   }
   DM_RETURN_IF_ERROR(CheckLimits(info, settings));
   DM_ASSIGN_OR_RETURN(const bool has_image, api.HasImage(call, settings.image));
   if (!has_image) {
-    return CheckFailed(absl::StrCat("the engine at ", engine.endpoint().ToString(),
-                                    " has no image ", settings.image,
-                                    "; build it with: deploy/hostimage/build.sh --docker-host ",
-                                    engine.endpoint().ToString(), " --image ", settings.image));
+    return PreCreateCheckFailed(
+        absl::StrCat("the engine at ", engine.endpoint().ToString(), " has no image ",
+                     settings.image, "; build it with: deploy/hostimage/build.sh --docker-host ",
+                     engine.endpoint().ToString(), " --image ", settings.image));
   }
   DM_ASSIGN_OR_RETURN(const bool has_network, api.HasNetwork(call, settings.network));
   if (!has_network) {
-    return CheckFailed(absl::StrCat("--", kNetworkFlag, ": the engine at ",
-                                    engine.endpoint().ToString(), " has no network ",
-                                    settings.network));
+    return PreCreateCheckFailed(absl::StrCat("--", kNetworkFlag, ": the engine at ",
+                                             engine.endpoint().ToString(), " has no network ",
+                                             settings.network));
   }
   return absl::OkStatus();
 }
@@ -205,7 +201,7 @@ absl::Status DockerDriver::PreCreateCheck(DriverCall& call, const MachineSpec& m
   DM_ASSIGN_OR_RETURN(const std::shared_ptr<Engine> engine, engines_.At(settings.endpoint));
   absl::Status status = CheckEngine(call, *engine, settings);
   // Somebody waits for the answer: an engine that is down is no reason to try for half an hour.
-  if (absl::IsUnavailable(status)) return CheckFailed(status.message());
+  if (absl::IsUnavailable(status)) return PreCreateCheckFailed(status.message());
   return status;
 }
 

@@ -9,6 +9,11 @@ absl::Status BadOption(absl::string_view flag, absl::string_view message) {
                               machine::v1::ERROR_REASON_OPTION_OUT_OF_RANGE);
 }
 
+absl::Status PreCreateCheckFailed(absl::string_view message) {
+  return common::Error(absl::StatusCode::kFailedPrecondition,
+                       machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED, message);
+}
+
 absl::Status DoesNotSupport(absl::string_view driver, absl::string_view verb) {
   return common::Error(absl::StatusCode::kUnimplemented,
                        machine::v1::ERROR_REASON_CAPABILITY_MISSING,

@@ -11,6 +11,10 @@ namespace machine::driver {
 /// INVALID_ARGUMENT OPTION_OUT_OF_RANGE: "--flag: message". `flag` without dashes.
 absl::Status BadOption(absl::string_view flag, absl::string_view message);
 
+/// FAILED_PRECONDITION PRECREATE_CHECK_FAILED: a create cannot succeed; `message` says why and what
+/// to do.
+absl::Status PreCreateCheckFailed(absl::string_view message);
+
 /// UNIMPLEMENTED CAPABILITY_MISSING: "generic driver does not support start".
 absl::Status DoesNotSupport(absl::string_view driver, absl::string_view verb);
 
