@@ -13,10 +13,10 @@ readonly BUILD_PACKAGES="
   libprotoc-dev libabsl-dev libre2-dev libssl-dev libssh-dev libcurl4-openssl-dev libsqlite3-dev
   libpq-dev libyaml-cpp-dev libpugixml-dev libcli11-dev nlohmann-json3-dev prometheus-cpp-dev
   libgtest-dev libgmock-dev libbenchmark-dev libcpp-httplib-dev"
-# Peers of the tests: ssh server, Docker Engine in a container, shells that evaluate `env`.
+# Peers of the tests: ssh server, Docker Engine in a container, PostgreSQL, shells that evaluate `env`.
 readonly TEST_PACKAGES="
   openssh-server openssh-client docker.io debootstrap iptables iproute2 busybox-static curl sqlite3
-  procps bash fish tcsh zsh emacs-nox libarchive-tools"
+  procps bash fish tcsh zsh emacs-nox libarchive-tools postgresql"
 # What the installed program calls, and an engine for machines of the `docker` driver.
 readonly RUN_PACKAGES="
   ca-certificates openssh-client docker.io iptables iproute2 debootstrap curl procps
@@ -70,10 +70,11 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "install-deps.sh: installing $missing"
 
-# Installing a server must not open a port: nothing is started now, and sshd not at boot either.
+# Installing a server must not open a port: nothing is started now, and these not at boot either.
 policy=/usr/sbin/policy-rc.d
-new_sshd=
-case " $missing " in *" openssh-server "*) new_sshd=1 ;; esac
+new_servers=
+case " $missing " in *" openssh-server "*) new_servers+=" ssh.service" ;; esac
+case " $missing " in *" postgresql "*) new_servers+=" postgresql.service" ;; esac
 if [ ! -e "$policy" ]; then
   trap '$as_root rm -f "$policy"' EXIT
   printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
@@ -83,8 +84,9 @@ $as_root apt-get -qq update
 # shellcheck disable=SC2086  # a list of packages
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qqy -o Dpkg::Use-Pty=0 \
   install --no-install-recommends $missing >/dev/null
-if [ -n "$new_sshd" ] && [ -d /run/systemd/system ]; then
-  $as_root systemctl disable ssh.service >/dev/null 2>&1 || true
-  echo "install-deps.sh: the ssh server is installed for the tests and left off"
+if [ -n "$new_servers" ] && [ -d /run/systemd/system ]; then
+  # shellcheck disable=SC2086  # a list of units
+  $as_root systemctl disable $new_servers >/dev/null 2>&1 || true
+  echo "install-deps.sh: installed for the tests and left off:$new_servers"
 fi
 echo "install-deps.sh: done"

@@ -15,7 +15,7 @@ namespace {
 // 0: an empty file.
 absl::StatusOr<int64_t> SchemaVersion(SqliteConnection& db, absl::string_view path) {
   DM_ASSIGN_OR_RETURN(
-      SqliteStatement tables,
+      SqlStatement tables,
       db.Query("SELECT count(*), coalesce(sum(name = 'schema_version'), 0) FROM sqlite_master"));
   DM_RETURN_IF_ERROR(tables.Step().status());
   if (tables.Int(0) == 0) return 0;
@@ -23,7 +23,7 @@ absl::StatusOr<int64_t> SchemaVersion(SqliteConnection& db, absl::string_view pa
     return absl::FailedPreconditionError(
         absl::StrCat(path, " is a database of another program, not a store"));
   }
-  DM_ASSIGN_OR_RETURN(SqliteStatement version, db.Query("SELECT version FROM schema_version"));
+  DM_ASSIGN_OR_RETURN(SqlStatement version, db.Query("SELECT version FROM schema_version"));
   DM_ASSIGN_OR_RETURN(const bool found, version.Step());
   return found ? version.Int(0) : 0;
 }
@@ -81,11 +81,11 @@ absl::Status CheckIntegrity(SqliteConnection& db, absl::string_view path, absl::
   absl::Cleanup unset = [&] { sqlite3_progress_handler(db.handle(), 0, nullptr, nullptr); };
   for (const absl::string_view table : {"machines", "secrets", "certificates", "drivers",
                                         "orchestrator", "operations", "requests", "events"}) {
-    DM_ASSIGN_OR_RETURN(SqliteStatement exists,
+    DM_ASSIGN_OR_RETURN(SqlStatement exists,
                         db.Query("SELECT 1 FROM sqlite_master WHERE name = ?1", table));
     DM_ASSIGN_OR_RETURN(const bool found, exists.Step());
     if (!found) continue;  // Of an empty file or an older schema.
-    DM_ASSIGN_OR_RETURN(SqliteStatement check,
+    DM_ASSIGN_OR_RETURN(SqlStatement check,
                         db.Query(absl::StrCat("PRAGMA quick_check('", table, "')")));
     const absl::StatusOr<bool> row = check.Step();
     if (sqlite3_errcode(db.handle()) == SQLITE_INTERRUPT) return absl::OkStatus();

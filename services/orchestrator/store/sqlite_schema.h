@@ -6,7 +6,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "services/orchestrator/store/sqlite_statement.h"
+#include "services/orchestrator/store/sqlite_connection.h"
 
 namespace machine::orchestrator {
 

@@ -11,23 +11,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "services/common/file/file.h"
 #include "services/common/status/status.h"
+#include "services/orchestrator/store/sql_transaction.h"
 #include "services/orchestrator/store/sqlite_schema.h"
-#include "services/orchestrator/store/sqlite_transaction.h"
 
 namespace machine::orchestrator {
 namespace {
 
-// How many transactions share one sync of the disk.
-constexpr size_t kMaxGroup = 256;
 constexpr size_t kMaxIdleReaders = 4;
 constexpr absl::Duration kCheckBudget = absl::Milliseconds(100);
-constexpr absl::Duration kOperationAge = absl::Hours(7 * 24);
 constexpr absl::Duration kPruneInterval = absl::Hours(1);
-// What one pass may take of the writer's time, about 20 ms.
-constexpr int kPruneLimit = 200;
 
 absl::Status OpenFailure(absl::string_view path) {
   const int error = errno;
@@ -121,7 +115,7 @@ absl::Status SqliteStore::Prepare() {
                    "journal_size_limit = 67108864"));
   DM_RETURN_IF_ERROR(CheckIntegrity(*db_, path_, kCheckBudget));
   DM_RETURN_IF_ERROR(Migrate(*db_));
-  DM_ASSIGN_OR_RETURN(SqliteStatement row, db_->Query("SELECT id FROM orchestrator"));
+  DM_ASSIGN_OR_RETURN(SqlStatement row, db_->Query("SELECT id FROM orchestrator"));
   DM_RETURN_IF_ERROR(row.Step().status());
   orchestrator_id_ = std::string(row.Bytes(0));
   sqlite3_db_config(db_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
@@ -140,7 +134,7 @@ void SqliteStore::SetListener(Listener listener) { listener_ = std::move(listene
 
 void SqliteStore::Write(Work work, Done done) {
   absl::MutexLock lock(&mu_);
-  queue_.push_back({std::move(work), std::move(done)});
+  queue_.push_back({std::move(work), std::move(done), absl::OkStatus(), {}});
 }
 
 bool SqliteStore::HasWork() const { return closing_ || !queue_.empty(); }
@@ -148,7 +142,7 @@ bool SqliteStore::HasWork() const { return closing_ || !queue_.empty(); }
 void SqliteStore::RunWriter() {
   for (;;) {
     PruneIfDue();
-    std::vector<Pending> group;
+    std::vector<SqlWrite> group;
     {
       absl::MutexLock lock(&mu_);
       mu_.Await(absl::Condition(this, &SqliteStore::HasWork));
@@ -161,53 +155,26 @@ void SqliteStore::RunWriter() {
   }
 }
 
-void SqliteStore::CommitGroup(std::vector<Pending>& group) {
+void SqliteStore::CommitGroup(std::vector<SqlWrite>& group) {
   const absl::Status committed = RunGroup(group);
   if (!committed.ok() && db_->in_transaction()) db_->Execute("ROLLBACK").IgnoreError();
-  for (Pending& pending : group) {
-    // Also of one that failed by itself: it may have seen what another wrote and lost.
-    if (!committed.ok()) pending.status = committed;
-    const StoreChanges& changes = pending.changes;
-    const bool changed =
-        !changes.machines.empty() || !changes.events.empty() || !changes.cancels.empty();
-    if (pending.status.ok() && changed && listener_ != nullptr) listener_(changes);
-  }
-  for (Pending& pending : group) {
-    // What they hold goes here, on this thread, and not after the caller may have gone.
-    pending.work = nullptr;
-    if (pending.done != nullptr) pending.done(std::move(pending.status));
-  }
+  EndGroup(group, committed, listener_);
 }
 
-absl::Status SqliteStore::RunGroup(std::vector<Pending>& group) {
+absl::Status SqliteStore::RunGroup(std::vector<SqlWrite>& group) {
   DM_RETURN_IF_ERROR(db_->Change("BEGIN IMMEDIATE"));
-  for (Pending& pending : group) DM_RETURN_IF_ERROR(RunOne(pending));
+  const SqlLease lease{.now = ToMicros(clock_.Now()), .time = lease_times().lease};
+  for (SqlWrite& write : group) DM_RETURN_IF_ERROR(RunInGroup(*db_, clock_, lease, write));
   return db_->Change("COMMIT");
-}
-
-// The result is the group's fate; the transaction's own goes to pending.status.
-absl::Status SqliteStore::RunOne(Pending& pending) {
-  DM_RETURN_IF_ERROR(db_->Change("SAVEPOINT one"));
-  SqliteTransaction transaction(*db_, clock_);
-  pending.status = pending.work(transaction);
-  if (!db_->in_transaction()) {
-    return pending.status.ok()
-               ? absl::InternalError(absl::StrCat("the store ", path_, " lost a transaction"))
-               : pending.status;
-  }
-  if (!pending.status.ok()) DM_RETURN_IF_ERROR(db_->Change("ROLLBACK TO one"));
-  DM_RETURN_IF_ERROR(db_->Change("RELEASE one"));
-  pending.changes = std::move(transaction.changes());
-  return absl::OkStatus();
 }
 
 void SqliteStore::PruneIfDue() {
   if (clock_.Steady() < prune_due_) return;
-  std::vector<Pending> group(1);
+  std::vector<SqlWrite> group(1);
   int64_t removed = 0;
   group[0].work = [&](StoreTransaction& transaction) {
     DM_ASSIGN_OR_RETURN(
-        removed, static_cast<SqliteTransaction&>(transaction).Prune(kOperationAge, kPruneLimit));
+        removed, static_cast<SqlTransaction&>(transaction).Prune(kOperationAge, kPruneLimit));
     return absl::OkStatus();
   };
   CommitGroup(group);
@@ -233,7 +200,7 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteStore::OpenReader() {
 absl::Status SqliteStore::Read(absl::FunctionRef<absl::Status(StoreReader&)> read) {
   DM_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> db, OpenReader());
   DM_RETURN_IF_ERROR(db->Change("BEGIN DEFERRED"));
-  SqliteView view(*db, clock_);
+  SqlView view(*db, clock_);
   const absl::Status status = read(view);
   // A connection that cannot end its transaction would keep an old view: it is not used again.
   if (!db->Change("ROLLBACK").ok()) return status;
@@ -244,23 +211,11 @@ absl::Status SqliteStore::Read(absl::FunctionRef<absl::Status(StoreReader&)> rea
 
 absl::StatusOr<std::vector<OperationRecord>> SqliteStore::ClaimOperations(absl::string_view owner,
                                                                           int limit) {
-  std::vector<OperationRecord> claimed;
-  DM_RETURN_IF_ERROR(WriteAndWait([&](StoreTransaction& transaction) {
-    DM_ASSIGN_OR_RETURN(claimed, static_cast<SqliteTransaction&>(transaction).Claim(owner, limit));
-    return absl::OkStatus();
-  }));
-  return claimed;
+  return ClaimIn(*this, owner, limit);
 }
 
-absl::Status SqliteStore::RenewLeases(absl::string_view owner) {
-  std::vector<std::string> lost;
-  DM_RETURN_IF_ERROR(WriteAndWait([&](StoreTransaction& transaction) {
-    return static_cast<SqliteTransaction&>(transaction).Renew(owner, lost);
-  }));
-  if (lost.empty()) return absl::OkStatus();
-  return common::Error(absl::StatusCode::kAborted, machine::v1::ERROR_REASON_LEASE_LOST,
-                       absl::StrCat("another worker took over ", absl::StrJoin(lost, ", ")),
-                       {{"operation", lost.front()}});
-}
+absl::Status SqliteStore::RenewLeases(absl::string_view owner) { return RenewIn(*this, owner); }
+
+absl::Status SqliteStore::ReleaseLeases(absl::string_view owner) { return ReleaseIn(*this, owner); }
 
 }  // namespace machine::orchestrator

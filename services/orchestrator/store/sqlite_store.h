@@ -13,7 +13,8 @@
 #include "absl/synchronization/mutex.h"
 #include "services/common/clock/clock.h"
 #include "services/common/process/unique_fd.h"
-#include "services/orchestrator/store/sqlite_statement.h"
+#include "services/orchestrator/store/sql_group.h"
+#include "services/orchestrator/store/sqlite_connection.h"
 #include "services/orchestrator/store/store.h"
 
 namespace machine::orchestrator {
@@ -41,16 +42,12 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::vector<OperationRecord>> ClaimOperations(absl::string_view owner,
                                                                int limit) override;
   absl::Status RenewLeases(absl::string_view owner) override;
+  absl::Status ReleaseLeases(absl::string_view owner) override;
+  LeaseTimes lease_times() const override { return {}; }
+  absl::StatusOr<bool> TakeRole(absl::string_view) override { return true; }
   const std::string& orchestrator_id() const override { return orchestrator_id_; }
 
  private:
-  struct Pending {
-    Work work;
-    Done done;
-    absl::Status status;
-    StoreChanges changes;
-  };
-
   SqliteStore(absl::string_view path, const common::Clock& clock, common::UniqueFd lock)
       : path_(path), clock_(clock), lock_(std::move(lock)) {}
 
@@ -58,9 +55,8 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::unique_ptr<SqliteConnection>> OpenReader();
   bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   void RunWriter();
-  void CommitGroup(std::vector<Pending>& group);
-  absl::Status RunGroup(std::vector<Pending>& group);
-  absl::Status RunOne(Pending& pending);
+  void CommitGroup(std::vector<SqlWrite>& group);
+  absl::Status RunGroup(std::vector<SqlWrite>& group);
   void PruneIfDue();
 
   const std::string path_;
@@ -74,7 +70,7 @@ class SqliteStore final : public Store {
   absl::Duration prune_due_ = absl::ZeroDuration();
 
   absl::Mutex mu_;
-  std::deque<Pending> queue_ ABSL_GUARDED_BY(mu_);
+  std::deque<SqlWrite> queue_ ABSL_GUARDED_BY(mu_);
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
 
   absl::Mutex readers_mu_;

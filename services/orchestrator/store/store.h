@@ -137,6 +137,28 @@ struct StoreChanges {
   std::vector<OperationChange> events;
   /// Names of operations that were asked to cancel.
   std::vector<std::string> cancels;
+  /// Names of registered drivers that were added, replaced or removed.
+  std::vector<std::string> drivers;
+  /// This process was away from a shared store for so long that changes of others are no longer
+  /// known: what it has in memory is not to be trusted.
+  bool missed = false;
+
+  bool empty() const {
+    return machines.empty() && events.empty() && cancels.empty() && drivers.empty() && !missed;
+  }
+};
+
+/// How operations are kept from two workers of a shared store.
+struct LeaseTimes {
+  /// How long an owner that does not renew keeps its operations, by the store's clock.
+  absl::Duration lease = absl::Seconds(30);
+  /// When to renew.
+  absl::Duration renew = absl::Seconds(10);
+  /// After so long without a renewal, by its own steady clock, an owner stops its work: before
+  /// anybody else can begin. Infinite where nobody else can.
+  absl::Duration give_up = absl::InfiniteDuration();
+  /// When to look for operations that others have lost. Infinite where there are no others.
+  absl::Duration poll = absl::InfiniteDuration();
 };
 
 /// Durable, transactional, shared by all threads. Thread-safe.
@@ -160,8 +182,9 @@ class Store {
   /// reaction.
   virtual absl::Status Read(absl::FunctionRef<absl::Status(StoreReader&)> read) = 0;
 
-  /// Called on the store's thread after each commit, before its `done`, in commit order. Set once,
-  /// before the first Write.
+  /// Called on the store's thread after each commit, before its `done`, in commit order; of a
+  /// shared store also after the commits of other processes, each once and in the same order for
+  /// all. Set once, before the first Write that changes what it tells of.
   virtual void SetListener(Listener listener) = 0;
 
   /// Takes over open operations that nobody owns any more (their lease has run out, or their owner
@@ -171,6 +194,13 @@ class Store {
   /// Keeps the leases of `owner` for another lease time. ABORTED LEASE_LOST, once, when any was
   /// lost since the last call (the others are kept); metadata "operation" names one.
   virtual absl::Status RenewLeases(absl::string_view owner) = 0;
+
+  /// Ends the leases of `owner`, so that another need not wait for them to run out.
+  virtual absl::Status ReleaseLeases(absl::string_view owner) = 0;
+  virtual LeaseTimes lease_times() const = 0;
+  /// Whether this process is the one of all on the store that does `role`. Asked for again at least
+  /// every lease time by the one that does it.
+  virtual absl::StatusOr<bool> TakeRole(absl::string_view role) = 0;
 
   /// UUID made with the store.
   virtual const std::string& orchestrator_id() const = 0;

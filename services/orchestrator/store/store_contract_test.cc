@@ -180,6 +180,7 @@ TEST_P(StoreContractTest, AnOperationNeedsItsMachine) {
 
 TEST_P(StoreContractTest, AWorkerThatLostItsLeaseWritesNothing) {
   OperationRecord old = Begin("dev", "create", "a");
+  ExpireLeases();
   const auto claimed = store_->ClaimOperations("b", 10);
   ASSERT_TRUE(claimed.ok()) << claimed.status();
   ASSERT_THAT(*claimed, SizeIs(1));
@@ -221,6 +222,7 @@ TEST_P(StoreContractTest, ADeleteClosesItsOperationWithoutAMachine) {
 TEST_P(StoreContractTest, RenewingSaysOnceThatALeaseWasLostAndKeepsTheOthers) {
   Begin("dev", "create", "a");
   EXPECT_TRUE(store_->RenewLeases("a").ok());
+  ExpireLeases();
   ASSERT_TRUE(store_->ClaimOperations("b", 10).ok());
   const absl::Status status = store_->RenewLeases("a");
   EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_LEASE_LOST);
@@ -235,6 +237,7 @@ TEST_P(StoreContractTest, OperationsOfAnOwnerThatIsGoneAreClaimedOldestFirst) {
   ASSERT_TRUE(Finish(Begin("m3", "create", "gone")).ok());
   Begin("m4", "create", "gone");
   Reopen();
+  ExpireLeases();
   Begin("m5", "create", "new");
   const auto first = store_->ClaimOperations("new", 2);
   ASSERT_TRUE(first.ok()) << first.status();

@@ -1,4 +1,4 @@
-#include "services/orchestrator/store/sqlite_transaction.h"
+#include "services/orchestrator/store/sql_transaction.h"
 
 #include <algorithm>
 #include <utility>
@@ -42,22 +42,22 @@ absl::Status NoOperation(absl::string_view name) {
 
 }  // namespace
 
-void SqliteTransaction::Stamp(MachineRecord& record, int64_t revision,
-                              absl::string_view pending_operation) {
+void SqlTransaction::Stamp(MachineRecord& record, int64_t revision,
+                           absl::string_view pending_operation) {
   machine::v1::Machine& machine = *record.mutable_machine();
   machine.set_etag(Etag(machine.uid(), revision));
   machine.set_pending_operation(std::string(pending_operation));
   *machine.mutable_update_time() = ToTimestamp(clock_.Now());
 }
 
-void SqliteTransaction::Changed(MachineRecord record, bool removed) {
+void SqlTransaction::Changed(MachineRecord record, bool removed) {
   const auto [known, is_new] =
       changed_machines_.try_emplace(record.machine().uid(), changes_.machines.size());
   if (is_new) changes_.machines.emplace_back();
   changes_.machines[known->second] = {std::move(record), removed};
 }
 
-absl::Status SqliteTransaction::InsertMachine(const MachineRecord& record) {
+absl::Status SqlTransaction::InsertMachine(const MachineRecord& record) {
   const std::string id = MachineId(record);
   DM_ASSIGN_OR_RETURN(const std::optional<MachineRecord> existing, reader_.FindMachineByName(id));
   if (existing.has_value()) {
@@ -78,11 +78,11 @@ absl::Status SqliteTransaction::InsertMachine(const MachineRecord& record) {
   return absl::OkStatus();
 }
 
-absl::Status SqliteTransaction::UpdateMachine(MachineRecord& record) {
+absl::Status SqlTransaction::UpdateMachine(MachineRecord& record) {
   const absl::string_view uid = record.machine().uid();
   int64_t revision = 0;
   {
-    DM_ASSIGN_OR_RETURN(SqliteStatement row,
+    DM_ASSIGN_OR_RETURN(SqlStatement row,
                         db_.Query("SELECT revision FROM machines WHERE uid = ?1", uid));
     DM_ASSIGN_OR_RETURN(const bool found, row.Step());
     if (!found) return NoMachine(uid);
@@ -91,7 +91,7 @@ absl::Status SqliteTransaction::UpdateMachine(MachineRecord& record) {
   // Which operation is pending is the store's knowledge: a caller's copy may be from before it.
   std::string pending;
   {
-    DM_ASSIGN_OR_RETURN(SqliteStatement row,
+    DM_ASSIGN_OR_RETURN(SqlStatement row,
                         db_.Query("SELECT name FROM operations "
                                   "WHERE machine_uid = ?1 AND finish_time IS NULL",
                                   uid));
@@ -105,7 +105,7 @@ absl::Status SqliteTransaction::UpdateMachine(MachineRecord& record) {
   return absl::OkStatus();
 }
 
-absl::Status SqliteTransaction::DeleteMachine(absl::string_view uid) {
+absl::Status SqlTransaction::DeleteMachine(absl::string_view uid) {
   DM_ASSIGN_OR_RETURN(std::optional<MachineRecord> record, reader_.FindMachine(uid));
   if (!record.has_value()) return absl::OkStatus();
   DM_RETURN_IF_ERROR(db_.Change("DELETE FROM secrets WHERE owner = ?1", uid));
@@ -114,22 +114,23 @@ absl::Status SqliteTransaction::DeleteMachine(absl::string_view uid) {
   return absl::OkStatus();
 }
 
-absl::Status SqliteTransaction::SetPendingOperation(absl::string_view machine_uid) {
+absl::Status SqlTransaction::SetPendingOperation(absl::string_view machine_uid) {
   DM_ASSIGN_OR_RETURN(std::optional<MachineRecord> record, reader_.FindMachine(machine_uid));
   // A delete closes its operation when the machine is gone.
   return record.has_value() ? UpdateMachine(*record) : absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> SqliteTransaction::NextFence(absl::string_view machine_uid, int64_t epoch) {
-  DM_ASSIGN_OR_RETURN(SqliteStatement row,
-                      db_.Query("UPDATE machines SET fence = max(fence, ?2) + 1 WHERE uid = ?1 "
-                                "RETURNING fence",
-                                machine_uid, epoch));
+absl::StatusOr<int64_t> SqlTransaction::NextFence(absl::string_view machine_uid, int64_t epoch) {
+  DM_ASSIGN_OR_RETURN(
+      SqlStatement row,
+      db_.Query("UPDATE machines SET fence = CASE WHEN fence > ?2 THEN fence ELSE ?2 END + 1 "
+                "WHERE uid = ?1 RETURNING fence",
+                machine_uid, epoch));
   DM_ASSIGN_OR_RETURN(const bool found, row.Step());
   return found ? row.Int(0) : epoch + 1;
 }
 
-absl::Status SqliteTransaction::InsertOperation(OperationRecord& record, absl::string_view owner) {
+absl::Status SqlTransaction::InsertOperation(OperationRecord& record, absl::string_view owner) {
   DM_ASSIGN_OR_RETURN(const std::optional<MachineRecord> machine,
                       reader_.FindMachine(record.machine_uid()));
   if (!machine.has_value()) return NoMachine(record.machine_uid());
@@ -148,17 +149,18 @@ absl::Status SqliteTransaction::InsertOperation(OperationRecord& record, absl::s
       "INSERT INTO operations (name, machine_uid, machine_name, epoch, owner, lease_until, record) "
       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
       absl::string_view(record.name()), absl::string_view(record.machine_uid()),
-      absl::string_view(record.machine_name()), epoch, owner, ToMicros(clock_.Now() + kLeaseTime),
+      absl::string_view(record.machine_name()), epoch, owner, lease_end(),
       Blob{record.SerializeAsString()}));
   return SetPendingOperation(record.machine_uid());
 }
 
-absl::Status SqliteTransaction::UpdateOperation(const OperationRecord& record) {
+absl::Status SqlTransaction::UpdateOperation(const OperationRecord& record) {
   const bool done = record.result().done();
   // A closed operation has no owner, so a late write to it also is one without a lease.
   DM_RETURN_IF_ERROR(
       db_.Change("UPDATE operations SET record = ?3, "
-                 "finish_time = iif(?4, ?5, NULL), owner = iif(?4, '', owner) "
+                 "finish_time = CASE WHEN ?4 = 1 THEN ?5 END, "
+                 "owner = CASE WHEN ?4 = 1 THEN '' ELSE owner END "
                  "WHERE name = ?1 AND epoch = ?2 AND finish_time IS NULL",
                  absl::string_view(record.name()), record.epoch(), Blob{record.SerializeAsString()},
                  static_cast<int64_t>(done), ToMicros(clock_.Now())));
@@ -174,7 +176,7 @@ absl::Status SqliteTransaction::UpdateOperation(const OperationRecord& record) {
   return done ? SetPendingOperation(record.machine_uid()) : absl::OkStatus();
 }
 
-absl::Status SqliteTransaction::RequestCancel(absl::string_view name) {
+absl::Status SqlTransaction::RequestCancel(absl::string_view name) {
   DM_RETURN_IF_ERROR(db_.Change(
       "UPDATE operations SET cancel_requested = 1 WHERE name = ?1 AND finish_time IS NULL", name));
   if (db_.changed_rows() > 0) {
@@ -185,7 +187,7 @@ absl::Status SqliteTransaction::RequestCancel(absl::string_view name) {
   return finished.has_value() ? absl::OkStatus() : NoOperation(name);
 }
 
-absl::Status SqliteTransaction::DeleteOperation(absl::string_view name) {
+absl::Status SqlTransaction::DeleteOperation(absl::string_view name) {
   DM_ASSIGN_OR_RETURN(const std::optional<OperationRecord> record, reader_.FindOperation(name));
   if (!record.has_value()) return NoOperation(name);
   DM_RETURN_IF_ERROR(
@@ -194,18 +196,15 @@ absl::Status SqliteTransaction::DeleteOperation(absl::string_view name) {
   return absl::FailedPreconditionError(absl::StrCat(name, " is not done: cancel it first"));
 }
 
-absl::Status SqliteTransaction::AppendEvent(absl::string_view operation,
-                                            machine::v1::OperationEvent& event) {
+absl::Status SqlTransaction::AppendEvent(absl::string_view operation,
+                                         machine::v1::OperationEvent& event) {
   int64_t position = 0;
   {
-    DM_ASSIGN_OR_RETURN(SqliteStatement row,
-                        db_.Query("SELECT position, (SELECT coalesce(max(sequence), 0) FROM events "
-                                  "WHERE operation = position) FROM operations WHERE name = ?1",
-                                  operation));
+    DM_ASSIGN_OR_RETURN(SqlStatement row, db_.Query(db_.dialect().next_event, operation));
     DM_ASSIGN_OR_RETURN(const bool found, row.Step());
     if (!found) return NoOperation(operation);
     position = row.Int(0);
-    event.set_sequence(row.Int(1) + 1);
+    event.set_sequence(row.Int(1));
   }
   *event.mutable_time() = ToTimestamp(clock_.Now());
   DM_RETURN_IF_ERROR(
@@ -215,16 +214,17 @@ absl::Status SqliteTransaction::AppendEvent(absl::string_view operation,
   return absl::OkStatus();
 }
 
-absl::Status SqliteTransaction::InsertRequest(const RequestRecord& record) {
+absl::Status SqlTransaction::InsertRequest(const RequestRecord& record) {
   const absl::Time now = clock_.Now();
-  DM_RETURN_IF_ERROR(db_.Change(
-      "INSERT INTO requests (caller, request_id, body_hash, operation, create_time) "
-      "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET body_hash = excluded.body_hash, "
-      "operation = excluded.operation, create_time = excluded.create_time "
-      "WHERE create_time <= ?6",
-      absl::string_view(record.caller), absl::string_view(record.request_id),
-      Blob{record.body_hash}, absl::string_view(record.operation), ToMicros(now),
-      ToMicros(now - kRequestLifetime)));
+  DM_RETURN_IF_ERROR(
+      db_.Change("INSERT INTO requests (caller, request_id, body_hash, operation, create_time) "
+                 "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (caller, request_id) DO UPDATE SET "
+                 "body_hash = excluded.body_hash, "
+                 "operation = excluded.operation, create_time = excluded.create_time "
+                 "WHERE requests.create_time <= ?6",
+                 absl::string_view(record.caller), absl::string_view(record.request_id),
+                 Blob{record.body_hash}, absl::string_view(record.operation), ToMicros(now),
+                 ToMicros(now - kRequestLifetime)));
   if (db_.changed_rows() > 0) return absl::OkStatus();
   return common::Error(absl::StatusCode::kInvalidArgument,
                        machine::v1::ERROR_REASON_REQUEST_ID_REUSED,
@@ -232,35 +232,44 @@ absl::Status SqliteTransaction::InsertRequest(const RequestRecord& record) {
                        {{"request_id", record.request_id}});
 }
 
-absl::Status SqliteTransaction::PutSecret(absl::string_view owner, absl::string_view name,
-                                          absl::string_view sealed) {
-  return db_.Change("INSERT OR REPLACE INTO secrets (owner, name, sealed) VALUES (?1, ?2, ?3)",
-                    owner, name, Blob{sealed});
+absl::Status SqlTransaction::PutSecret(absl::string_view owner, absl::string_view name,
+                                       absl::string_view sealed) {
+  return db_.Change(
+      "INSERT INTO secrets (owner, name, sealed) VALUES (?1, ?2, ?3) "
+      "ON CONFLICT (owner, name) DO UPDATE SET sealed = excluded.sealed",
+      owner, name, Blob{sealed});
 }
 
-absl::Status SqliteTransaction::PutCertificate(const CertificateRecord& record) {
-  return db_.Change("INSERT OR REPLACE INTO certificates (name, record) VALUES (?1, ?2)",
-                    absl::string_view(record.name()), Blob{record.SerializeAsString()});
+absl::Status SqlTransaction::PutCertificate(const CertificateRecord& record) {
+  return db_.Change(
+      "INSERT INTO certificates (name, record) VALUES (?1, ?2) "
+      "ON CONFLICT (name) DO UPDATE SET record = excluded.record",
+      absl::string_view(record.name()), Blob{record.SerializeAsString()});
 }
 
-absl::Status SqliteTransaction::PutDriver(const DriverRecord& record) {
-  return db_.Change("INSERT OR REPLACE INTO drivers (name, record) VALUES (?1, ?2)",
-                    absl::string_view(record.name()), Blob{record.SerializeAsString()});
+absl::Status SqlTransaction::PutDriver(const DriverRecord& record) {
+  changes_.drivers.push_back(record.name());
+  return db_.Change(
+      "INSERT INTO drivers (name, record) VALUES (?1, ?2) "
+      "ON CONFLICT (name) DO UPDATE SET record = excluded.record",
+      absl::string_view(record.name()), Blob{record.SerializeAsString()});
 }
 
-absl::Status SqliteTransaction::DeleteDriver(absl::string_view name) {
+absl::Status SqlTransaction::DeleteDriver(absl::string_view name) {
+  changes_.drivers.emplace_back(name);
   return db_.Change("DELETE FROM drivers WHERE name = ?1", name);
 }
 
-absl::StatusOr<std::vector<OperationRecord>> SqliteTransaction::Claim(absl::string_view owner,
-                                                                      int limit) {
+absl::StatusOr<std::vector<OperationRecord>> SqlTransaction::Claim(absl::string_view owner,
+                                                                   int limit) {
   std::vector<std::string> names;
   {
-    DM_ASSIGN_OR_RETURN(SqliteStatement row,
-                        db_.Query("SELECT name FROM operations INDEXED BY open_operations "
-                                  "WHERE finish_time IS NULL AND owner <> ?1 "
-                                  "ORDER BY position LIMIT ?2",
-                                  owner, static_cast<int64_t>(limit)));
+    DM_ASSIGN_OR_RETURN(
+        SqlStatement row,
+        db_.Query(absl::StrCat("SELECT name FROM operations ", db_.dialect().open_operations_hint,
+                               "WHERE finish_time IS NULL AND ", db_.dialect().claimable,
+                               " ORDER BY position LIMIT ?3", db_.dialect().skip_locked),
+                  owner, lease_.now, static_cast<int64_t>(limit)));
     for (;;) {
       DM_ASSIGN_OR_RETURN(const bool found, row.Step());
       if (!found) break;
@@ -278,22 +287,24 @@ absl::StatusOr<std::vector<OperationRecord>> SqliteTransaction::Claim(absl::stri
     DM_RETURN_IF_ERROR(
         db_.Change("UPDATE operations SET epoch = ?2, taken_from = owner, owner = ?3, "
                    "lease_until = ?4 WHERE name = ?1",
-                   absl::string_view(name), epoch, owner, ToMicros(clock_.Now() + kLeaseTime)));
+                   absl::string_view(name), epoch, owner, lease_end()));
     record.set_epoch(epoch);
     claimed.push_back(std::move(record));
   }
   return claimed;
 }
 
-absl::Status SqliteTransaction::Renew(absl::string_view owner, std::vector<std::string>& lost) {
+absl::Status SqlTransaction::Renew(absl::string_view owner, std::vector<std::string>& lost) {
   DM_RETURN_IF_ERROR(
-      db_.Change("UPDATE operations INDEXED BY open_operations SET lease_until = ?2 "
-                 "WHERE finish_time IS NULL AND owner = ?1",
-                 owner, ToMicros(clock_.Now() + kLeaseTime)));
-  DM_ASSIGN_OR_RETURN(SqliteStatement row,
-                      db_.Query("UPDATE operations INDEXED BY open_operations SET taken_from = '' "
-                                "WHERE finish_time IS NULL AND taken_from = ?1 RETURNING name",
-                                owner));
+      db_.Change(absl::StrCat("UPDATE operations ", db_.dialect().open_operations_hint,
+                              "SET lease_until = ?2 WHERE finish_time IS NULL AND owner = ?1"),
+                 owner, lease_end()));
+  DM_ASSIGN_OR_RETURN(
+      SqlStatement row,
+      db_.Query(absl::StrCat("UPDATE operations ", db_.dialect().open_operations_hint,
+                             "SET taken_from = '' WHERE finish_time IS NULL "
+                             "AND taken_from = ?1 RETURNING name"),
+                owner));
   for (;;) {
     DM_ASSIGN_OR_RETURN(const bool found, row.Step());
     if (!found) return absl::OkStatus();
@@ -301,7 +312,13 @@ absl::Status SqliteTransaction::Renew(absl::string_view owner, std::vector<std::
   }
 }
 
-absl::StatusOr<int64_t> SqliteTransaction::Prune(absl::Duration operation_age, int limit) {
+absl::Status SqlTransaction::Release(absl::string_view owner) {
+  return db_.Change(absl::StrCat("UPDATE operations ", db_.dialect().open_operations_hint,
+                                 "SET lease_until = 0 WHERE finish_time IS NULL AND owner = ?1"),
+                    owner);
+}
+
+absl::StatusOr<int64_t> SqlTransaction::Prune(absl::Duration operation_age, int limit) {
   const absl::Time now = clock_.Now();
   DM_RETURN_IF_ERROR(
       db_.Change("DELETE FROM operations WHERE position IN (SELECT position FROM operations "

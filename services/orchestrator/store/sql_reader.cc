@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "services/common/status/status.h"
-#include "services/orchestrator/store/sqlite_transaction.h"
+#include "services/orchestrator/store/sql_transaction.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -24,7 +24,7 @@ absl::Status Parse(absl::string_view bytes, absl::string_view kind, absl::string
 }
 
 // Columns: uid, name, record.
-absl::StatusOr<MachineRecord> MachineOf(const SqliteStatement& row) {
+absl::StatusOr<MachineRecord> MachineOf(const SqlStatement& row) {
   MachineRecord record;
   DM_RETURN_IF_ERROR(Parse(row.Bytes(2), "machine", row.Bytes(1), record));
   // Bytes that were damaged can still be a message; hardly one with the right uid.
@@ -36,7 +36,7 @@ constexpr absl::string_view kOperationColumns =
     "SELECT name, epoch, cancel_requested, record FROM operations ";
 
 // Columns: kOperationColumns.
-absl::StatusOr<OperationRecord> OperationOf(const SqliteStatement& row) {
+absl::StatusOr<OperationRecord> OperationOf(const SqlStatement& row) {
   OperationRecord record;
   DM_RETURN_IF_ERROR(Parse(row.Bytes(3), "operation", row.Bytes(0), record));
   record.set_epoch(row.Int(1));
@@ -45,8 +45,8 @@ absl::StatusOr<OperationRecord> OperationOf(const SqliteStatement& row) {
 }
 
 template <typename Record>
-absl::StatusOr<std::optional<Record>> OneRow(
-    absl::StatusOr<SqliteStatement> row, absl::StatusOr<Record> (*read)(const SqliteStatement&)) {
+absl::StatusOr<std::optional<Record>> OneRow(absl::StatusOr<SqlStatement> row,
+                                             absl::StatusOr<Record> (*read)(const SqlStatement&)) {
   DM_RETURN_IF_ERROR(row.status());
   DM_ASSIGN_OR_RETURN(const bool found, row->Step());
   if (!found) return std::nullopt;
@@ -58,17 +58,17 @@ absl::StatusOr<std::optional<Record>> OneRow(
 
 int64_t ToMicros(absl::Time time) { return absl::ToUnixMicros(time); }
 
-absl::StatusOr<std::optional<MachineRecord>> SqliteReader::FindMachine(absl::string_view uid) {
+absl::StatusOr<std::optional<MachineRecord>> SqlReader::FindMachine(absl::string_view uid) {
   return OneRow(db_.Query("SELECT uid, name, record FROM machines WHERE uid = ?1", uid), MachineOf);
 }
 
-absl::StatusOr<std::optional<MachineRecord>> SqliteReader::FindMachineByName(absl::string_view id) {
+absl::StatusOr<std::optional<MachineRecord>> SqlReader::FindMachineByName(absl::string_view id) {
   return OneRow(db_.Query("SELECT uid, name, record FROM machines WHERE name = ?1", id), MachineOf);
 }
 
-absl::Status SqliteReader::ForEachMachine(absl::FunctionRef<void(MachineRecord)> visit,
-                                          std::vector<std::string>* bad_rows) {
-  DM_ASSIGN_OR_RETURN(SqliteStatement row,
+absl::Status SqlReader::ForEachMachine(absl::FunctionRef<void(MachineRecord)> visit,
+                                       std::vector<std::string>* bad_rows) {
+  DM_ASSIGN_OR_RETURN(SqlStatement row,
                       db_.Query("SELECT uid, name, record FROM machines ORDER BY name"));
   for (;;) {
     DM_ASSIGN_OR_RETURN(const bool found, row.Step());
@@ -82,11 +82,11 @@ absl::Status SqliteReader::ForEachMachine(absl::FunctionRef<void(MachineRecord)>
   }
 }
 
-absl::StatusOr<std::optional<OperationRecord>> SqliteReader::FindOperation(absl::string_view name) {
+absl::StatusOr<std::optional<OperationRecord>> SqlReader::FindOperation(absl::string_view name) {
   return OneRow(db_.Query(absl::StrCat(kOperationColumns, "WHERE name = ?1"), name), OperationOf);
 }
 
-absl::StatusOr<std::optional<OperationRecord>> SqliteReader::FindOpenOperation(
+absl::StatusOr<std::optional<OperationRecord>> SqlReader::FindOpenOperation(
     absl::string_view machine_uid) {
   return OneRow(
       db_.Query(absl::StrCat(kOperationColumns, "WHERE machine_uid = ?1 AND finish_time IS NULL"),
@@ -94,11 +94,11 @@ absl::StatusOr<std::optional<OperationRecord>> SqliteReader::FindOpenOperation(
       OperationOf);
 }
 
-absl::StatusOr<std::vector<OperationRecord>> SqliteReader::ListOperations(
+absl::StatusOr<std::vector<OperationRecord>> SqlReader::ListOperations(
     absl::string_view machine_name, bool open_only, absl::string_view after, int limit) {
   int64_t before = std::numeric_limits<int64_t>::max();
   if (!after.empty()) {
-    DM_ASSIGN_OR_RETURN(SqliteStatement row,
+    DM_ASSIGN_OR_RETURN(SqlStatement row,
                         db_.Query("SELECT position FROM operations WHERE name = ?1", after));
     DM_ASSIGN_OR_RETURN(const bool found, row.Step());
     if (!found) {
@@ -108,14 +108,13 @@ absl::StatusOr<std::vector<OperationRecord>> SqliteReader::ListOperations(
     }
     before = row.Int(0);
   }
-  // INDEXED BY: without statistics SQLite would go through the whole history to find open ones.
-  absl::StatusOr<SqliteStatement> row =
-      db_.Query(absl::StrCat(kOperationColumns,
-                             open_only && machine_name.empty() ? "INDEXED BY open_operations " : "",
-                             "WHERE position < ?1", open_only ? " AND finish_time IS NULL" : "",
-                             machine_name.empty() ? " AND ?3 = ''" : " AND machine_name = ?3",
-                             " ORDER BY position DESC LIMIT ?2"),
-                before, static_cast<int64_t>(limit), machine_name);
+  absl::StatusOr<SqlStatement> row = db_.Query(
+      absl::StrCat(kOperationColumns,
+                   open_only && machine_name.empty() ? db_.dialect().open_operations_hint : "",
+                   "WHERE position < ?1", open_only ? " AND finish_time IS NULL" : "",
+                   machine_name.empty() ? " AND ?3 = ''" : " AND machine_name = ?3",
+                   " ORDER BY position DESC LIMIT ?2"),
+      before, static_cast<int64_t>(limit), machine_name);
   DM_RETURN_IF_ERROR(row.status());
   std::vector<OperationRecord> operations;
   for (;;) {
@@ -125,10 +124,10 @@ absl::StatusOr<std::vector<OperationRecord>> SqliteReader::ListOperations(
   }
 }
 
-absl::StatusOr<std::vector<machine::v1::OperationEvent>> SqliteReader::ListEvents(
+absl::StatusOr<std::vector<machine::v1::OperationEvent>> SqlReader::ListEvents(
     absl::string_view operation, int64_t after_sequence) {
   DM_ASSIGN_OR_RETURN(
-      SqliteStatement row,
+      SqlStatement row,
       db_.Query("SELECT event FROM events WHERE sequence > ?2 AND operation = "
                 "(SELECT position FROM operations WHERE name = ?1) ORDER BY sequence",
                 operation, after_sequence));
@@ -141,9 +140,9 @@ absl::StatusOr<std::vector<machine::v1::OperationEvent>> SqliteReader::ListEvent
   }
 }
 
-absl::StatusOr<std::optional<RequestRecord>> SqliteReader::FindRequest(
-    absl::string_view caller, absl::string_view request_id) {
-  DM_ASSIGN_OR_RETURN(SqliteStatement row,
+absl::StatusOr<std::optional<RequestRecord>> SqlReader::FindRequest(absl::string_view caller,
+                                                                    absl::string_view request_id) {
+  DM_ASSIGN_OR_RETURN(SqlStatement row,
                       db_.Query("SELECT body_hash, operation FROM requests "
                                 "WHERE caller = ?1 AND request_id = ?2 AND create_time > ?3",
                                 caller, request_id, ToMicros(clock_.Now() - kRequestLifetime)));
@@ -153,19 +152,19 @@ absl::StatusOr<std::optional<RequestRecord>> SqliteReader::FindRequest(
                        std::string(row.Bytes(1))};
 }
 
-absl::StatusOr<std::optional<std::string>> SqliteReader::FindSecret(absl::string_view owner,
-                                                                    absl::string_view name) {
+absl::StatusOr<std::optional<std::string>> SqlReader::FindSecret(absl::string_view owner,
+                                                                 absl::string_view name) {
   DM_ASSIGN_OR_RETURN(
-      SqliteStatement row,
+      SqlStatement row,
       db_.Query("SELECT sealed FROM secrets WHERE owner = ?1 AND name = ?2", owner, name));
   DM_ASSIGN_OR_RETURN(const bool found, row.Step());
   if (!found) return std::nullopt;
   return std::string(row.Bytes(0));
 }
 
-absl::StatusOr<std::optional<CertificateRecord>> SqliteReader::FindCertificate(
+absl::StatusOr<std::optional<CertificateRecord>> SqlReader::FindCertificate(
     absl::string_view name) {
-  DM_ASSIGN_OR_RETURN(SqliteStatement row,
+  DM_ASSIGN_OR_RETURN(SqlStatement row,
                       db_.Query("SELECT record FROM certificates WHERE name = ?1", name));
   DM_ASSIGN_OR_RETURN(const bool found, row.Step());
   if (!found) return std::nullopt;
@@ -174,8 +173,8 @@ absl::StatusOr<std::optional<CertificateRecord>> SqliteReader::FindCertificate(
   return record;
 }
 
-absl::StatusOr<std::vector<DriverRecord>> SqliteReader::ListDrivers() {
-  DM_ASSIGN_OR_RETURN(SqliteStatement row,
+absl::StatusOr<std::vector<DriverRecord>> SqlReader::ListDrivers() {
+  DM_ASSIGN_OR_RETURN(SqlStatement row,
                       db_.Query("SELECT name, record FROM drivers ORDER BY name"));
   std::vector<DriverRecord> drivers;
   for (;;) {

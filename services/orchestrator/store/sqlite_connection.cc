@@ -1,7 +1,8 @@
-#include "services/orchestrator/store/sqlite_statement.h"
+#include "services/orchestrator/store/sqlite_connection.h"
 
 #include <cerrno>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "services/common/status/status.h"
@@ -14,36 +15,45 @@ const char* DataOf(absl::string_view bytes) { return bytes.empty() ? "" : bytes.
 
 }  // namespace
 
-SqliteStatement::SqliteStatement(SqliteStatement&& other) noexcept
-    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)) {}
+// A statement, borrowed from its connection, to which it returns for the next use.
+class SqliteConnection::Cursor final : public SqlCursor {
+ public:
+  Cursor(SqliteConnection& connection, sqlite3_stmt* statement)
+      : connection_(connection), statement_(statement) {}
+  ~Cursor() override { connection_.Return(statement_); }
 
-SqliteStatement::~SqliteStatement() {
-  if (statement_ != nullptr) connection_->Return(statement_);
-}
+  void Bind(int index, const SqlValue& value) {
+    if (const int64_t* const number = std::get_if<int64_t>(&value)) {
+      sqlite3_bind_int64(statement_, index, *number);
+    } else if (const absl::string_view* const text = std::get_if<absl::string_view>(&value)) {
+      sqlite3_bind_text64(statement_, index, DataOf(*text), text->size(), SQLITE_TRANSIENT,
+                          SQLITE_UTF8);
+    } else {
+      const absl::string_view bytes = std::get<Blob>(value).bytes;
+      sqlite3_bind_blob64(statement_, index, DataOf(bytes), bytes.size(), SQLITE_TRANSIENT);
+    }
+  }
 
-void SqliteStatement::Bind(int index, absl::string_view text) {
-  sqlite3_bind_text64(statement_, index, DataOf(text), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-}
+  absl::StatusOr<bool> Step() override {
+    const int code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    return connection_.Failure(code);
+  }
 
-void SqliteStatement::Bind(int index, Blob blob) {
-  sqlite3_bind_blob64(statement_, index, DataOf(blob.bytes), blob.bytes.size(), SQLITE_TRANSIENT);
-}
+  int64_t Int(int column) const override { return sqlite3_column_int64(statement_, column); }
 
-absl::StatusOr<bool> SqliteStatement::Step() {
-  const int code = sqlite3_step(statement_);
-  if (code == SQLITE_ROW) return true;
-  if (code == SQLITE_DONE) return false;
-  return connection_->Failure(code);
-}
+  absl::string_view Bytes(int column) const override {
+    // The order matters: the pointer first, as it may convert the value.
+    const void* const data = sqlite3_column_blob(statement_, column);
+    const int size = sqlite3_column_bytes(statement_, column);
+    return absl::string_view(static_cast<const char*>(data), size);
+  }
 
-absl::Status SqliteStatement::Run() { return Step().status(); }
-
-absl::string_view SqliteStatement::Bytes(int column) const {
-  // The order matters: the pointer first, as it may convert the value.
-  const void* const data = sqlite3_column_blob(statement_, column);
-  const int size = sqlite3_column_bytes(statement_, column);
-  return absl::string_view(static_cast<const char*>(data), size);
-}
+ private:
+  SqliteConnection& connection_;
+  sqlite3_stmt* const statement_;
+};
 
 absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(absl::string_view path) {
   sqlite3* db = nullptr;
@@ -70,15 +80,38 @@ absl::Status SqliteConnection::Execute(const std::string& script) {
   return code == SQLITE_OK ? absl::OkStatus() : Failure(code);
 }
 
-absl::StatusOr<SqliteStatement> SqliteConnection::Prepare(absl::string_view sql) {
+absl::StatusOr<sqlite3_stmt*> SqliteConnection::Prepare(absl::string_view sql) {
   if (const auto idle = idle_.find(sql); idle != idle_.end() && idle->second != nullptr) {
-    return SqliteStatement(*this, std::exchange(idle->second, nullptr));
+    return std::exchange(idle->second, nullptr);
   }
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) return Failure(code);
-  return SqliteStatement(*this, statement);
+  return statement;
+}
+
+absl::StatusOr<SqlStatement> SqliteConnection::QueryValues(absl::string_view sql,
+                                                           absl::Span<const SqlValue> values) {
+  DM_ASSIGN_OR_RETURN(sqlite3_stmt * statement, Prepare(sql));
+  auto cursor = std::make_unique<Cursor>(*this, statement);
+  int index = 0;
+  for (const SqlValue& value : values) cursor->Bind(++index, value);
+  return SqlStatement(std::move(cursor));
+}
+
+const SqlDialect& SqliteConnection::dialect() const {
+  static constexpr SqlDialect kDialect = {
+      // Without statistics SQLite would go through the whole history to find open ones.
+      .open_operations_hint = "INDEXED BY open_operations ",
+      // The store's lock proves that no other process lives.
+      .claimable = "owner <> ?1 AND ?2 > 0",
+      .skip_locked = "",
+      .next_event =
+          "SELECT position, (SELECT coalesce(max(sequence), 0) + 1 FROM events "
+          "WHERE operation = position) FROM operations WHERE name = ?1",
+  };
+  return kDialect;
 }
 
 void SqliteConnection::Return(sqlite3_stmt* statement) {

@@ -1,6 +1,6 @@
-// Reads and writes of one transaction of a SqliteStore.
-#ifndef SERVICES_ORCHESTRATOR_STORE_SQLITE_TRANSACTION_H_
-#define SERVICES_ORCHESTRATOR_STORE_SQLITE_TRANSACTION_H_
+// Reads and writes of one transaction of a store in an SQL database.
+#ifndef SERVICES_ORCHESTRATOR_STORE_SQL_TRANSACTION_H_
+#define SERVICES_ORCHESTRATOR_STORE_SQL_TRANSACTION_H_
 
 #include <cstdint>
 #include <optional>
@@ -9,7 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "services/common/clock/clock.h"
-#include "services/orchestrator/store/sqlite_statement.h"
+#include "services/orchestrator/store/sql.h"
 #include "services/orchestrator/store/store.h"
 
 namespace machine::orchestrator {
@@ -17,13 +17,10 @@ namespace machine::orchestrator {
 /// Microseconds since 1970, as the tables have it.
 int64_t ToMicros(absl::Time time);
 
-/// How long an owner that does not renew keeps its operations.
-inline constexpr absl::Duration kLeaseTime = absl::Seconds(30);
-
 /// Reads on a connection inside whose transaction the caller has begun.
-class SqliteReader final {
+class SqlReader final {
  public:
-  SqliteReader(SqliteConnection& db, const common::Clock& clock) : db_(db), clock_(clock) {}
+  SqlReader(SqlConnection& db, const common::Clock& clock) : db_(db), clock_(clock) {}
 
   absl::StatusOr<std::optional<MachineRecord>> FindMachine(absl::string_view uid);
   absl::StatusOr<std::optional<MachineRecord>> FindMachineByName(absl::string_view id);
@@ -44,15 +41,15 @@ class SqliteReader final {
   absl::StatusOr<std::vector<DriverRecord>> ListDrivers();
 
  private:
-  SqliteConnection& db_;
+  SqlConnection& db_;
   const common::Clock& clock_;
 };
 
-/// `Interface` with its reading part on a SqliteReader.
+/// `Interface` with its reading part on a SqlReader.
 template <typename Interface>
-class SqliteReading : public Interface {
+class SqlReading : public Interface {
  public:
-  SqliteReading(SqliteConnection& db, const common::Clock& clock) : reader_(db, clock) {}
+  SqlReading(SqlConnection& db, const common::Clock& clock) : reader_(db, clock) {}
 
   absl::StatusOr<std::optional<MachineRecord>> FindMachine(absl::string_view uid) override {
     return reader_.FindMachine(uid);
@@ -92,20 +89,27 @@ class SqliteReading : public Interface {
   absl::StatusOr<std::vector<DriverRecord>> ListDrivers() override { return reader_.ListDrivers(); }
 
  protected:
-  SqliteReader reader_;
+  SqlReader reader_;
 };
 
 /// A view for Store::Read.
-class SqliteView final : public SqliteReading<StoreReader> {
+class SqlView final : public SqlReading<StoreReader> {
  public:
-  using SqliteReading::SqliteReading;
+  using SqlReading::SqlReading;
+};
+
+/// When the leases of a group of transactions begin, and how long they are.
+struct SqlLease {
+  /// Microseconds since 1970, by the clock that all writers of the store go by.
+  int64_t now = 0;
+  absl::Duration time;
 };
 
 /// One transaction inside the writer's group.
-class SqliteTransaction final : public SqliteReading<StoreTransaction> {
+class SqlTransaction final : public SqlReading<StoreTransaction> {
  public:
-  SqliteTransaction(SqliteConnection& db, const common::Clock& clock)
-      : SqliteReading(db, clock), db_(db), clock_(clock) {}
+  SqlTransaction(SqlConnection& db, const common::Clock& clock, SqlLease lease)
+      : SqlReading(db, clock), db_(db), clock_(clock), lease_(lease) {}
 
   absl::Status InsertMachine(const MachineRecord& record) override;
   absl::Status UpdateMachine(MachineRecord& record) override;
@@ -123,11 +127,12 @@ class SqliteTransaction final : public SqliteReading<StoreTransaction> {
   absl::Status PutDriver(const DriverRecord& record) override;
   absl::Status DeleteDriver(absl::string_view name) override;
 
-  /// As Store::ClaimOperations: every open operation of another owner is free, because the store's
-  /// lock proves that no other process lives.
+  /// As Store::ClaimOperations.
   absl::StatusOr<std::vector<OperationRecord>> Claim(absl::string_view owner, int limit);
   /// Renews the leases of `owner`; adds the operations it has lost, once each, to `lost`.
   absl::Status Renew(absl::string_view owner, std::vector<std::string>& lost);
+  /// Ends the leases of `owner`.
+  absl::Status Release(absl::string_view owner);
   /// Removes finished operations and requests that are too old, at most `limit` of each; how many.
   absl::StatusOr<int64_t> Prune(absl::Duration operation_age, int limit);
 
@@ -139,9 +144,11 @@ class SqliteTransaction final : public SqliteReading<StoreTransaction> {
   absl::Status SetPendingOperation(absl::string_view machine_uid);
   void Stamp(MachineRecord& record, int64_t revision, absl::string_view pending_operation);
   void Changed(MachineRecord record, bool removed);
+  int64_t lease_end() const { return lease_.now + absl::ToInt64Microseconds(lease_.time); }
 
-  SqliteConnection& db_;
+  SqlConnection& db_;
   const common::Clock& clock_;
+  const SqlLease lease_;
   StoreChanges changes_;
   // uid -> index in changes_.machines.
   absl::flat_hash_map<std::string, size_t> changed_machines_;
@@ -149,4 +156,4 @@ class SqliteTransaction final : public SqliteReading<StoreTransaction> {
 
 }  // namespace machine::orchestrator
 
-#endif  // SERVICES_ORCHESTRATOR_STORE_SQLITE_TRANSACTION_H_
+#endif  // SERVICES_ORCHESTRATOR_STORE_SQL_TRANSACTION_H_

@@ -1,0 +1,67 @@
+#include "services/orchestrator/store/postgres_schema.h"
+
+#include <cstdint>
+#include <string>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "services/common/crypto/random.h"
+#include "services/common/status/status.h"
+
+namespace machine::orchestrator {
+namespace {
+
+// "machines" in ASCII: any number that no other program of the database locks.
+constexpr int64_t kMigrationLock = 0x6d616368696e6573;
+
+// 0: no tables of ours.
+absl::StatusOr<int64_t> SchemaVersion(SqlConnection& db) {
+  DM_ASSIGN_OR_RETURN(SqlStatement table,
+                      db.Query("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() "
+                               "AND tablename = 'schema_version'"));
+  DM_RETURN_IF_ERROR(table.Step().status());
+  if (table.Int(0) == 0) return 0;
+  DM_ASSIGN_OR_RETURN(SqlStatement version, db.Query("SELECT version FROM schema_version"));
+  DM_ASSIGN_OR_RETURN(const bool found, version.Step());
+  return found ? version.Int(0) : 0;
+}
+
+absl::Status MigrateFrom(SqlConnection& db, int64_t version) {
+  const absl::Span<const char* const> migrations = PostgresMigrations();
+  for (size_t next = static_cast<size_t>(version); next < migrations.size(); ++next) {
+    DM_RETURN_IF_ERROR(
+        common::Annotate(db.Execute(migrations[next]), absl::StrCat("migration ", next + 1)));
+  }
+  if (version == 0) {
+    DM_RETURN_IF_ERROR(
+        db.Execute("CREATE TABLE schema_version (version BIGINT NOT NULL); "
+                   "INSERT INTO schema_version VALUES (0)"));
+    DM_RETURN_IF_ERROR(db.Change("INSERT INTO orchestrator (id) VALUES (?1)",
+                                 absl::string_view(common::NewUuid())));
+  }
+  return db.Change("UPDATE schema_version SET version = ?1",
+                   static_cast<int64_t>(migrations.size()));
+}
+
+}  // namespace
+
+absl::Status MigratePostgres(SqlConnection& db, absl::string_view name) {
+  DM_RETURN_IF_ERROR(db.Execute("BEGIN"));
+  absl::Cleanup rollback = [&] { db.Execute("ROLLBACK").IgnoreError(); };
+  DM_RETURN_IF_ERROR(db.Query("SELECT pg_advisory_xact_lock(?1)", kMigrationLock).status());
+  DM_ASSIGN_OR_RETURN(const int64_t version, SchemaVersion(db));
+  const int64_t known = static_cast<int64_t>(PostgresMigrations().size());
+  if (version > known) {
+    return common::Error(
+        absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_STATE_TOO_NEW,
+        absl::StrCat("the store ", name, " was written by a newer version (schema ", version,
+                     "; this one knows ", known, ")"),
+        {{"store", std::string(name)}});
+  }
+  if (version < known) DM_RETURN_IF_ERROR(MigrateFrom(db, version));
+  DM_RETURN_IF_ERROR(db.Execute("COMMIT"));
+  std::move(rollback).Cancel();
+  return absl::OkStatus();
+}
+
+}  // namespace machine::orchestrator
