@@ -17,7 +17,8 @@ namespace {
 // A list of 10,000 machines is read in a few large pages.
 constexpr int kMaxReceiveBytes = 64 << 20;
 
-// Only UNAVAILABLE may be repeated blindly (AIP-194): the server has not seen such a call.
+// Only UNAVAILABLE may be repeated blindly (AIP-194): the server has not seen such a call. One that
+// our servers answer so is not repeated; see AnswerInterceptor in server.cc.
 constexpr char kRetryPolicy[] = R"({"methodConfig": [{"name": [{}], "retryPolicy": {
   "maxAttempts": 4, "initialBackoff": "0.2s", "maxBackoff": "10s", "backoffMultiplier": 2,
   "retryableStatusCodes": ["UNAVAILABLE"]}}]})";

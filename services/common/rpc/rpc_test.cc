@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -67,19 +68,25 @@ class SlowMachines final : public machine::v1::Machines::CallbackService {
   grpc::ServerUnaryReactor* GetMachine(grpc::CallbackServerContext* context,
                                        const machine::v1::GetMachineRequest* request,
                                        machine::v1::Machine* response) override {
-    return RunUnary(executor_, *context, [request, response](CallScope& call) -> absl::Status {
-      if (request->name() == "wait") {
-        // Ends only when the client's deadline or cancellation reaches us.
-        while (call.Check().ok()) call.Sleep(absl::Minutes(1)).IgnoreError();
-        return call.Check();
-      }
-      response->set_name(request->name());
-      return absl::OkStatus();
-    });
+    return RunUnary(executor_, *context,
+                    [this, request, response](CallScope& call) -> absl::Status {
+                      if (request->name() == "wait") {
+                        // Ends only when the client's deadline or cancellation reaches us.
+                        while (call.Check().ok()) call.Sleep(absl::Minutes(1)).IgnoreError();
+                        return call.Check();
+                      }
+                      response->set_name(request->name());
+                      if (request->name() != "down") return absl::OkStatus();
+                      ++refused_;
+                      return absl::UnavailableError("the host is down");
+                    });
   }
+
+  int refused() const { return refused_; }
 
  private:
   Executor& executor_;
+  std::atomic<int> refused_ = 0;
 };
 
 // Sends back what it gets.
@@ -147,6 +154,19 @@ TEST_F(RpcTest, AUnaryCallIsAnsweredFromTheExecutorAndCounted) {
   ASSERT_TRUE(stub->GetMachine(&context, request, &response).ok());
   EXPECT_EQ(response.name(), "machines/dev");
   EXPECT_THAT(metrics_.Serialize(), HasSubstr("/machine.v1.Machines/GetMachine"));
+}
+
+TEST_F(RpcTest, AnUnavailableThatTheServerAnswersIsNotRepeated) {
+  const Channel channel = Connect();
+  auto stub = machine::v1::Machines::NewStub(channel.grpc());
+  grpc::ClientContext context;
+  channel.Prepare(context, absl::Seconds(30));
+  machine::v1::GetMachineRequest request;
+  request.set_name("down");
+  machine::v1::Machine response;
+  const absl::Status status = FromGrpcStatus(stub->GetMachine(&context, request, &response));
+  EXPECT_EQ(status, absl::UnavailableError("the host is down"));
+  EXPECT_EQ(machines_.refused(), 1);
 }
 
 TEST_F(RpcTest, ACallWithAWrongCookieIsRefused) {

@@ -44,8 +44,14 @@ Channel::Channel(ChannelSpec spec, SessionCallbacks callbacks)
 
 Channel::~Channel() { ReleaseChannel(); }
 
-void Channel::Open(ssh_session session) {
+bool Channel::starting() const {
+  return state_ == State::kOpening || state_ == State::kEnv || state_ == State::kPty ||
+         state_ == State::kStart;
+}
+
+void Channel::Open(ssh_session session, absl::Duration now) {
   session_ = session;
+  opened_at_ = now;
   channel_ = ssh_channel_new(session);
   ssh_add_channel_callbacks(channel_, &hooks_);
   state_ = State::kOpening;
@@ -273,6 +279,11 @@ void Channel::Hangup() {
   waiting_.clear();
   ssh_channel_close(channel_);
   state_ = State::kClosing;
+}
+
+void Channel::GiveUp(const absl::Status& status) {
+  if (!muted_ && callbacks_.on_error) callbacks_.on_error(status);
+  Abandon();
 }
 
 void Channel::Fail(const absl::Status& status) {

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "services/common/ssh/ssh.h"
 
 namespace machine::common {
@@ -48,11 +49,15 @@ class Channel final {
   void SetPaused(bool paused) { paused_ = paused; }
 
   /// Begins to open it on an authenticated session.
-  void Open(ssh_session session);
+  void Open(ssh_session session, absl::Duration now);
   /// Goes as far as it can without blocking.
   void Step();
 
   bool opening() const { return state_ == State::kOpening; }
+  /// The server has not yet answered all that starting it takes.
+  bool starting() const;
+  /// When Open() was called.
+  absl::Duration opened_at() const { return opened_at_; }
   /// The server refused to open it; reason in denial(). Open() may be tried again later.
   bool denied() const { return state_ == State::kDenied; }
   const std::string& denial() const { return denial_; }
@@ -67,6 +72,9 @@ class Channel final {
   void Signal(const std::string& name);
   /// Ends it without further callbacks.
   void Abandon();
+
+  /// Ends it with on_error; whatever the server still answers is taken well.
+  void GiveUp(const absl::Status& status);
 
   /// Ends it with on_error. The session may be dead.
   void Fail(const absl::Status& status);
@@ -103,6 +111,7 @@ class Channel final {
   ssh_session session_ = nullptr;
   ssh_channel channel_ = nullptr;
   State state_ = State::kIdle;
+  absl::Duration opened_at_ = absl::ZeroDuration();
   std::map<std::string, std::string>::const_iterator next_env_;
   std::string denial_;
   std::atomic<bool> muted_{false};

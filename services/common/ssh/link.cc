@@ -57,7 +57,7 @@ void Link::Step(absl::Duration now) {
   wake_at_ = absl::InfiniteDuration();
   const bool alive = session_->Pump();
   const uint64_t pumped_bytes = session_->bytes_in();
-  StepChannels();
+  StepChannels(now);
   if (!alive || ssh_is_connected(session_->get()) == 0) {
     return Close(Unreachable(
         absl::StrCat("the SSH connection to ", name_, " was lost: ", session_->error())));
@@ -66,16 +66,17 @@ void Link::Step(absl::Duration now) {
     heard_bytes_ = session_->bytes_in();
     heard_at_ = now;
   }
+  CheckStarts(now);
   KeepAlive(now);
   // Calls for one channel may have handled packets for another that has had its turn already, and
   // the socket will not say so again.
   if (session_ != nullptr && session_->bytes_in() != pumped_bytes) Wake();
 }
 
-void Link::StepChannels() {
+void Link::StepChannels(absl::Duration now) {
   size_t ended = 0;
   do {
-    OpenWaiting();
+    OpenWaiting(now);
     for (const auto& channel : channels_) {
       channel->Step();
       if (channel->denied()) JudgeDenial(*channel);
@@ -88,7 +89,7 @@ void Link::StepChannels() {
   } while (ended > 0 && !waiting_.empty());
 }
 
-void Link::OpenWaiting() {
+void Link::OpenWaiting(absl::Duration now) {
   std::erase_if(waiting_, [](const auto& channel) { return channel->done(); });
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     if (!(*it)->spec().is_tunnel()) {
@@ -97,7 +98,7 @@ void Link::OpenWaiting() {
         continue;
       }
     }
-    (*it)->Open(session_->get());
+    (*it)->Open(session_->get(), now);
     channels_.push_back(std::move(*it));
     it = waiting_.erase(it);
   }
@@ -124,6 +125,22 @@ void Link::JudgeDenial(Channel& channel) {
         absl::StrCat("the SSH server ", name_, " opens no session: ", channel.denial())));
   }
   max_sessions_ = std::max<size_t>(1, others);
+}
+
+// A host that answers nothing at all will not start anything either. Only what was to be started is
+// given up: what runs may take its time until dead_after.
+void Link::CheckStarts(absl::Duration now) {
+  const absl::Duration timeout = reactor_.options().handshake_timeout;
+  for (const auto& channel : channels_) {
+    if (!channel->starting() || channel->abandoned()) continue;
+    const absl::Duration limit = std::max(heard_at_, channel->opened_at()) + timeout;
+    if (now < limit) {
+      wake_at_ = std::min(wake_at_, limit);
+    } else {
+      channel->GiveUp(Unreachable(
+          absl::StrCat("starting a command on ", name_, ": no answer for ", SecondsText(timeout))));
+    }
+  }
 }
 
 void Link::KeepAlive(absl::Duration now) {

@@ -44,9 +44,10 @@ class Link final : public Pollable {
   void Stop(const absl::Status& cause) override { Close(cause); }
 
  private:
-  void StepChannels();
-  void OpenWaiting();
+  void StepChannels(absl::Duration now);
+  void OpenWaiting(absl::Duration now);
   void JudgeDenial(Channel& channel);
+  void CheckStarts(absl::Duration now);
   void KeepAlive(absl::Duration now);
   size_t OpenSessions() const;
 

@@ -178,8 +178,9 @@ class SshConnection {
 
 /// Times of an SshLoop; the defaults suit machines on any network.
 struct SshLoopOptions {
-  absl::Duration connect_timeout = absl::Seconds(5);     ///< TCP, for each address of the host.
-  absl::Duration handshake_timeout = absl::Seconds(15);  ///< Without a byte from the host.
+  absl::Duration connect_timeout = absl::Seconds(5);  ///< TCP, for each address of the host.
+  /// Without a byte from the host, while connecting or starting a command on a connection.
+  absl::Duration handshake_timeout = absl::Seconds(15);
   absl::Duration keepalive_interval = absl::Seconds(20);
   absl::Duration dead_after = absl::Seconds(60);  ///< Silence, despite keep-alives.
 };

@@ -214,6 +214,30 @@ TEST_F(SshSessionTest, ALostConnectionIsAnErrorOfTheSession) {
             absl::StatusCode::kUnavailable);
 }
 
+TEST(SshStartTest, OnAFrozenServerNothingIsStartedAndWhatRunsGoesOn) {
+  auto sshd = SshdForTest::Start();
+  ASSERT_TRUE(sshd.ok()) << sshd.status();
+  SshLoop loop({.handshake_timeout = absl::Seconds(2)});
+  const auto ssh = loop.Connect((*sshd)->target(), {.deadline = absl::Now() + kLong});
+  ASSERT_TRUE(ssh.ok()) << ssh.status();
+  const auto runs = std::make_shared<Record>();
+  const auto running = (*ssh)->OpenExec({.command = "cat"}, runs->Callbacks(runs));
+  ASSERT_TRUE(running.ok()) << running.status();
+  ASSERT_TRUE(runs->Await([](const Record& r) { return r.started_; }));
+  (*sshd)->Freeze(true);
+  const auto starts = std::make_shared<Record>();
+  const auto starting = (*ssh)->OpenExec({.command = "true"}, starts->Callbacks(starts));
+  ASSERT_TRUE(starting.ok()) << starting.status();
+  EXPECT_TRUE(starts->AwaitEnd());
+  (*sshd)->Freeze(false);
+  EXPECT_EQ(ReasonOf(starts->error_), machine::v1::ERROR_REASON_SSH_UNREACHABLE);
+  EXPECT_TRUE(absl::StrContains(starts->error_.message(), "no answer for 2.0 s")) << starts->error_;
+  (*running)->Write("on\n");
+  EXPECT_TRUE(runs->AwaitOutput("on"));
+  EXPECT_TRUE((*ssh)->Run("true", {.limits = {.deadline = absl::Now() + kLong}}).ok());
+  EXPECT_EQ(starts->ends_, 1);
+}
+
 TEST_F(SshSessionTest, AServerWithoutTerminalsSaysSo) {
   ASSERT_NO_FATAL_FAILURE(Connect({"PermitTTY no"}));
   const auto session = Exec({.command = "true", .pty = PtySpec{}});
