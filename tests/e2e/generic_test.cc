@@ -298,7 +298,10 @@ TEST_F(GenericTest, RestartIsARealRebootAfterWhichTheEngineAnswers) {
 }
 
 TEST_F(GenericTest, HostThatIsCutOffDelaysNobody) {
+  ASSERT_EQ(Run("ssh two true").exit_code, 0);  // From now on its connection is kept.
   shared_->two.Sh("ip link set eth0 down");
+  const absl::Time cut_off = absl::Now();
+  RunningCommand ssh = shared_->world.Begin("ssh two true");
   // Until its observation is too old, it passes for what it was.
   EXPECT_TRUE(Eventually(kLimit, [&] { return Run("status two").out != "Running\n"; }));
   const absl::Time start = absl::Now();
@@ -309,6 +312,10 @@ TEST_F(GenericTest, HostThatIsCutOffDelaysNobody) {
   const Outcome env = Run("env two");
   EXPECT_EQ(env.exit_code, 1) << env;
   EXPECT_EQ(env.out, "");
+  const Outcome in_vain = ssh.Wait();
+  EXPECT_EQ(in_vain.exit_code, 1) << in_vain;
+  EXPECT_THAT(in_vain.err, HasSubstr(absl::StrCat("connecting to ", shared_->two.ip(), ":22: ")));
+  EXPECT_LT(absl::Now() - cut_off, absl::Seconds(40));
   shared_->two.Sh("ip link set eth0 up");
   EXPECT_TRUE(Eventually(kLimit, [&] { return Run("status two").out == "Running\n"; }));
   EXPECT_EQ(Run("ssh two true").exit_code, 0);
