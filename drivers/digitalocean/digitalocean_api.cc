@@ -183,13 +183,20 @@ absl::Status DigitalOceanApi::List(const common::CallScope& call, ApiRequest req
                                    absl::FunctionRef<void(const Json&)> each) const {
   request.query.emplace_back("per_page", absl::StrCat(kPageSize));
   request.query.emplace_back("page", "1");
+  size_t seen = 0;
   for (int page = 1;; ++page) {
     request.query.back().second = absl::StrCat(page);
     DM_ASSIGN_OR_RETURN(const ApiResponse response, api_.Send(call, request));
     if (!Member(response.body, key).is_array()) return NotAnAnswer(key);
-    for (const Json& element : Elements(response.body, key)) each(element);
+    const Json& elements = Elements(response.body, key);
+    for (const Json& element : elements) each(element);
+    seen += elements.size();
+    // Both, so that the list ends whatever the provider says of further pages.
+    const int64_t total = Number(Member(response.body, "meta"), "total");
     const Json& pages = Member(Member(response.body, "links"), "pages");
-    if (Text(pages, "next").empty()) return absl::OkStatus();
+    if (Text(pages, "next").empty() || elements.empty() || static_cast<int64_t>(seen) >= total) {
+      return absl::OkStatus();
+    }
   }
 }
 
