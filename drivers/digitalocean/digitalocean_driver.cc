@@ -111,12 +111,16 @@ absl::Status DigitalOceanDriver::PreCreateCheck(DriverCall& call, const MachineS
     return common::Annotate(account.status(), absl::StrCat("--", kTokenFlag));
   }
   // A token need not be allowed to read the account.
+  if (absl::IsUnavailable(account.status()))
+    return PreCreateCheckFailed(account.status().message());
   if (!account.ok() && !absl::IsPermissionDenied(account.status())) return account.status();
   if (account.ok() && account->status == "locked") {
     return PreCreateCheckFailed(
         absl::StrCat("the DigitalOcean account is locked. ", account->status_message));
   }
-  return CheckSettings(call, *api, settings);
+  const absl::Status status = CheckSettings(call, *api, settings);
+  // Somebody waits for the answer: a provider that is down is no reason to try for half an hour.
+  return absl::IsUnavailable(status) ? PreCreateCheckFailed(status.message()) : status;
 }
 
 absl::StatusOr<Observation> DigitalOceanDriver::Create(DriverCall& call,

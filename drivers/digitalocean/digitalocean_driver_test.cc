@@ -317,6 +317,14 @@ TEST_F(DigitalOceanDriverTest, AWrongTokenIsNamedAndNotShown) {
   EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("dop_v1_wrong")));
 }
 
+TEST_F(DigitalOceanDriverTest, AProviderThatIsDownFailsTheCheck) {
+  for (const char* const route : {"GET /v2/account", "GET /v2/sizes"}) {
+    fake_.Order({.kind = Fault::Kind::kStatus, .route = route, .times = 5, .status = 503});
+    const absl::Status status = PreCreateCheck({});
+    EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
+  }
+}
+
 struct StateCase {
   absl::string_view status;
   MachineState state;
