@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "services/common/crypto/digest.h"
+#include "services/common/file/file.h"
 #include "services/common/log/log.h"
 #include "services/common/status/status.h"
 #include "services/common/version/version.h"
@@ -23,6 +24,8 @@ constexpr size_t kMaxSocketPath = 107;
 // Room for "/" and the longest name of a driver's socket.
 constexpr size_t kSocketNameRoom = 28;
 constexpr absl::Duration kPrivateIdleExit = absl::Minutes(15);
+// Below it the network and a busy database would look like a dead orchestrator.
+constexpr absl::Duration kMinLeaseTime = absl::Seconds(1);
 
 constexpr char kHelp[] = R"(Usage: machine-orchestrator [OPTIONS]
 
@@ -37,6 +40,14 @@ Options:
                          (default 15m with --private, else 0)
    --libexec-dir PATH    Folder of machine-driver-* and machine-provisioner
                          (default the folder of this program) [$MACHINE_LIBEXEC]
+   --store URL           Keep the state in a PostgreSQL database, which several orchestrators may share:
+                         postgres://USER@HOST:PORT/DATABASE?sslrootcert=FILE [$MACHINE_STORE]
+                         (default: a SQLite file below the storage path). All on one database need
+                         the same file server/sealing.key. No password here: use $PGPASSFILE,
+                         $PGPASSWORD, $MACHINE_STORE or --store-file
+   --store-file PATH     Read that URL, maybe with a password, from a file that only you can read
+   --lease-time DURATION With --store: when others take over the operations of an orchestrator that
+                         gives no sign of life (default 30s)
    --metrics-address A   Serve Prometheus metrics at http://A/metrics, A being 127.0.0.1:PORT
    --log-level LEVEL     debug, info, warning or error (default info)
    --version             Show the version
@@ -75,9 +86,44 @@ absl::Status SetOption(Config& config, absl::string_view name, absl::string_view
           absl::StrCat("--log-level: \"", value, "\" is not debug, info, warning or error"));
     }
     config.log_level = std::string(value);
+  } else if (name == "--lease-time") {
+    if (!absl::ParseDuration(value, &config.lease_time) || config.lease_time < kMinLeaseTime) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--lease-time: \"", value, "\" is not a duration of at least 1s, such as 30s"));
+    }
   } else {
     return absl::InvalidArgumentError(absl::StrCat("unknown option ", name, "; see --help"));
   }
+  return absl::OkStatus();
+}
+
+// The URL in a file. Whoever else can read it could be a database user.
+absl::StatusOr<std::string> ReadUrlFile(absl::string_view path) {
+  struct stat info = {};
+  if (stat(std::string(path).c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--store-file: others can read ", path, ", and it may hold a password: chmod 600 ", path));
+  }
+  DM_ASSIGN_OR_RETURN(const std::string text,
+                      common::Annotate(common::ReadFile(std::string(path)), "--store-file"));
+  return std::string(absl::StripAsciiWhitespace(text));
+}
+
+absl::Status SetStore(Config& config, absl::string_view option, absl::string_view url) {
+  absl::StatusOr<PostgresAddress> address = common::Annotate(PostgresAddress::Parse(url), option);
+  DM_RETURN_IF_ERROR(address.status());
+  if (option == "--store" && address->has_password()) {
+    return absl::InvalidArgumentError(
+        "--store: every user of this host can read a password on a command line: put it in "
+        "$PGPASSFILE or $PGPASSWORD, or the URL in $MACHINE_STORE or a file named by --store-file");
+  }
+  if (config.private_mode) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(option, ": a database is shared; it cannot be used with --private"));
+  }
+  const std::string password = Environment("PGPASSWORD");
+  if (!address->has_password() && !password.empty()) address->set_password(password);
+  config.store = *std::move(address);
   return absl::OkStatus();
 }
 
@@ -96,6 +142,8 @@ absl::StatusOr<Config> ReadConfig(int argc, const char* const* argv, ShowText& s
   config.storage_path = Environment("MACHINE_STORAGE_PATH");
   config.libexec_dir = Environment("MACHINE_LIBEXEC");
   bool idle_exit_given = false;
+  std::string store_option = "MACHINE_STORE";
+  std::string store_url = Environment("MACHINE_STORE");
   for (int i = 1; i < argc; ++i) {
     const std::pair<absl::string_view, absl::string_view> option =
         absl::StrSplit(absl::string_view(argv[i]), absl::MaxSplits('=', 1));
@@ -119,7 +167,19 @@ absl::StatusOr<Config> ReadConfig(int argc, const char* const* argv, ShowText& s
       value = argv[++i];
     }
     idle_exit_given = idle_exit_given || option.first == "--idle-exit";
-    DM_RETURN_IF_ERROR(SetOption(config, option.first, value));
+    if (option.first == "--store") {
+      store_url = std::string(value);
+    } else if (option.first == "--store-file") {
+      DM_ASSIGN_OR_RETURN(store_url, ReadUrlFile(value));
+    } else {
+      DM_RETURN_IF_ERROR(SetOption(config, option.first, value));
+      continue;
+    }
+    store_option = std::string(option.first);
+  }
+  // A private orchestrator has a store of its own, whatever the environment says.
+  if (!store_url.empty() && (store_option != "MACHINE_STORE" || !config.private_mode)) {
+    DM_RETURN_IF_ERROR(SetStore(config, store_option, store_url));
   }
   if (!idle_exit_given && config.private_mode) config.idle_exit = kPrivateIdleExit;
   if (config.storage_path.empty()) {

@@ -2,11 +2,13 @@
 #ifndef SERVICES_ORCHESTRATOR_CONFIG_H_
 #define SERVICES_ORCHESTRATOR_CONFIG_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "services/orchestrator/store/postgres_address.h"
 
 namespace machine::orchestrator {
 
@@ -23,6 +25,10 @@ struct Config {
   std::string metrics_address;
   /// Folder of the drivers' and the provisioner's programs.
   std::string libexec_dir;
+  /// The database that this orchestrator shares with others; none: a file in server_dir().
+  std::optional<PostgresAddress> store;
+  /// How long an orchestrator on a shared store keeps operations without a sign of life.
+  absl::Duration lease_time = absl::Seconds(30);
 
   std::string server_dir() const { return storage_path + "/server"; }
   std::string store_path() const { return server_dir() + "/store.db"; }

@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
+#include <string>
 #include <vector>
+
+#include "services/common/file/file.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -35,6 +39,29 @@ TEST(ConfigTest, AnIdleTimeThatWasGivenWins) {
   EXPECT_EQ(Read({"--storage-path=/a"})->idle_exit, absl::ZeroDuration());
 }
 
+TEST(ConfigTest, TheDatabaseIsGivenByOptionVariableOrFile) {
+  EXPECT_FALSE(Read({})->store.has_value());
+  EXPECT_EQ(Read({"--store=postgres://me@db/m"})->store->printable(), "postgres://me@db/m");
+  setenv("MACHINE_STORE", "postgres://me:secret@db/env", 1);
+  EXPECT_EQ(Read({})->store->printable(), "postgres://me@db/env");
+  EXPECT_EQ(Read({})->store->parameters().at("password"), "secret");
+  EXPECT_FALSE(Read({"--private"})->store.has_value());
+  unsetenv("MACHINE_STORE");
+  const std::string path = std::string(std::getenv("TEST_TMPDIR")) + "/url";
+  ASSERT_TRUE(common::WriteFileAtomically(path, "postgres://me:secret@db/file\n", 0600).ok());
+  EXPECT_EQ(Read({"--store-file", path.c_str()})->store->printable(), "postgres://me@db/file");
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
+  EXPECT_THAT(std::string(Read({"--store-file", path.c_str()}).status().message()),
+              HasSubstr("chmod 600 " + path));
+}
+
+TEST(ConfigTest, ThePasswordMayBeInTheEnvironment) {
+  setenv("PGPASSWORD", "secret", 1);
+  EXPECT_EQ(Read({"--store=postgres://me@db/m"})->store->parameters().at("password"), "secret");
+  unsetenv("PGPASSWORD");
+  EXPECT_FALSE(Read({"--store=postgres://me@db/m"})->store->has_password());
+}
+
 TEST(ConfigTest, TwoLongPathsGetSocketsOfTheirOwn) {
   const std::string deep(120, 'x');
   const auto one = Read({("--storage-path=/" + deep).c_str()});
@@ -61,9 +88,18 @@ INSTANTIATE_TEST_SUITE_P(Arguments, BadConfigTest,
                              {"MissingValue", "--storage-path", "--storage-path"},
                              {"BadDuration", "--idle-exit=soon", "--idle-exit"},
                              {"NegativeDuration", "--idle-exit=-1s", "--idle-exit"},
+                             {"NoUrl", "--store=store.db", "--store"},
+                             {"PasswordInArgv", "--store=postgres://me:secret@db/m", "PGPASSFILE"},
+                             {"NoStoreFile", "--store-file=/nowhere", "--store-file"},
+                             {"ShortLease", "--lease-time=10ms", "--lease-time"},
                              {"BadLevel", "--log-level=loud", "--log-level"},
                          }),
                          [](const auto& info) { return std::string(info.param.label); });
+
+TEST(ConfigTest, APrivateOrchestratorSharesNoStore) {
+  const auto config = Read({"--private", "--store=postgres://me@db/m"});
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr("--private"));
+}
 
 TEST(ConfigTest, HelpIsShownWithoutReadingOn) {
   ShowText show;

@@ -45,6 +45,7 @@
 #include "services/orchestrator/events/watch_hub.h"
 #include "services/orchestrator/import/machine_folder.h"
 #include "services/orchestrator/secrets/secret_vault.h"
+#include "services/orchestrator/store/postgres_store.h"
 #include "services/orchestrator/store/sqlite_store.h"
 
 namespace machine::orchestrator {
@@ -52,8 +53,8 @@ namespace {
 
 constexpr int kReadyFd = 3;
 constexpr int kMaxThreads = 64;
-// glibc gives each thread an arena of its own, and what is freed in one is of no use to the others: with
-// 64 threads that is half of the memory of a large fleet.
+// glibc gives each thread an arena of its own, and what is freed in one is of no use to the others:
+// with 64 threads that is half of the memory of a large fleet.
 constexpr int kMallocArenas = 2;
 constexpr absl::Duration kRefreshInterval = absl::Seconds(15);
 constexpr absl::Duration kHousekeepingInterval = absl::Seconds(30);
@@ -128,7 +129,13 @@ class Orchestrator {
     DM_RETURN_IF_ERROR(common::EnsureDir(config_.storage_path, 0700));
     DM_RETURN_IF_ERROR(common::EnsurePrivateDir(config_.server_dir()));
     DM_RETURN_IF_ERROR(common::EnsurePrivateDir(config_.runtime_dir()));
-    DM_ASSIGN_OR_RETURN(store_, SqliteStore::Open(config_.store_path(), clock_));
+    if (config_.store.has_value()) {
+      DM_ASSIGN_OR_RETURN(
+          store_,
+          PostgresStore::Open(*config_.store, SharedLeaseTimes(config_.lease_time), clock_));
+    } else {
+      DM_ASSIGN_OR_RETURN(store_, SqliteStore::Open(config_.store_path(), clock_));
+    }
     DM_ASSIGN_OR_RETURN(SecretVault vault, SecretVault::LoadOrCreate(config_.key_path(), *store_));
     vault_.emplace(std::move(vault));
     certificates_ = std::make_unique<Certificates>(*store_, *vault_, clock_);
@@ -176,7 +183,7 @@ class Orchestrator {
                             .metrics = metrics_,
                             .log = log_,
                             .clock = clock_};
-    engine_ = std::make_unique<Engine>(parts, common::NewUuid());
+    engine_ = std::make_unique<Engine>(parts);
     refresher_ = std::make_unique<Refresher>(parts, index_);
     admission_ = std::make_unique<Admission>(parts, *engine_, *hub_);
     // What an operation leaves is looked at once more: it may have failed half-way.
@@ -190,6 +197,11 @@ class Orchestrator {
       index_.Apply(changes);
       hub_->Apply(changes);
       engine_->Apply(changes);
+      drivers_->Apply(changes);
+      if (changes.missed) {
+        log_.Error("away from the store for too long: ending, to begin anew with what is there");
+        stop_request_.Request(/*drain=*/false);
+      }
     });
     machine::v1::ServerInfo info;
     info.set_orchestrator_id(store_->orchestrator_id());
@@ -256,7 +268,7 @@ class Orchestrator {
   common::Metrics metrics_;
   StopRequest stop_request_;
   MachineIndex index_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<Store> store_;
   std::optional<SecretVault> vault_;
   std::unique_ptr<Certificates> certificates_;
   std::unique_ptr<MachineFolder> folder_;
@@ -313,6 +325,8 @@ int Main(int argc, char** argv) {
     fputs(show.text.c_str(), stdout);
     return 0;
   }
+  // Read by now, and not for drivers to see.
+  for (const char* secret : {"MACHINE_STORE", "PGPASSWORD"}) unsetenv(secret);
   umask(077);
   mallopt(M_ARENA_MAX, kMallocArenas);
   // Secrets are in memory: no core file, no debugger of another process of the user.

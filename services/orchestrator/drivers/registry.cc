@@ -261,6 +261,19 @@ absl::Status DriverRegistry::Unregister(absl::string_view name) {
   return absl::OkStatus();
 }
 
+void DriverRegistry::Apply(const StoreChanges& changes) {
+  if (changes.drivers.empty()) return;
+  absl::MutexLock lock(&mu_);
+  for (const std::string& name : changes.drivers) {
+    const auto it = entries_.find(name);
+    // One that runs here has nothing to do with what is registered.
+    if (it != entries_.end() && it->second->connection != nullptr &&
+        !it->second->connection->is_child()) {
+      it->second->connection = nullptr;
+    }
+  }
+}
+
 void DriverRegistry::DropIdle() {
   absl::MutexLock lock(&mu_);
   for (auto& [name, entry] : entries_) {

@@ -36,6 +36,8 @@ class DriverConnection {
   const ::driver::v1::HandshakeResponse& handshake() const { return handshake_; }
   const std::vector<machine::v1::FlagSpec>& flags() const { return flags_; }
   bool Can(::driver::v1::Capability capability) const;
+  /// Started by this orchestrator; else registered by address.
+  bool is_child() const { return child_ != nullptr; }
   /// False once its process has ended; the status of a call that failed then means a crash.
   bool alive() const { return child_ == nullptr || child_->alive(); }
 
@@ -88,13 +90,18 @@ class DriverRegistry {
   /// Blocks. Errors: NOT_FOUND DRIVER_NOT_FOUND.
   absl::Status Unregister(absl::string_view name);
 
+  /// From the store's listener: a registration that another orchestrator on the store has changed
+  /// is read anew at the next use.
+  void Apply(const StoreChanges& changes);
+
   /// Forgets connections that nobody uses, so that their idle processes can be stopped.
   void DropIdle();
 
  private:
   struct Entry {
     std::shared_ptr<common::Strand> strand;
-    std::shared_ptr<DriverConnection> connection;  // On the strand only, but for List and DropIdle.
+    std::shared_ptr<DriverConnection>
+        connection;  // On the strand only, but for those below that lock.
   };
 
   std::shared_ptr<Entry> EntryOf(absl::string_view name);

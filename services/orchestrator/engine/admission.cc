@@ -141,6 +141,7 @@ struct Admission::CreateCall {
   MachineRecord record;
   std::vector<std::pair<std::string, std::string>> secrets;
   OperationRecord operation;
+  std::string owner;
   bool repeated = false;
 };
 
@@ -289,14 +290,15 @@ void Admission::CommitCreate(std::shared_ptr<CreateCall> call) {
         for (const auto& [name, sealed] : call->secrets) {
           DM_RETURN_IF_ERROR(transaction.PutSecret(call->record.machine().uid(), name, sealed));
         }
-        DM_RETURN_IF_ERROR(transaction.InsertOperation(call->operation, engine_.owner()));
+        call->owner = engine_.owner();
+        DM_RETURN_IF_ERROR(transaction.InsertOperation(call->operation, call->owner));
         if (request_id.empty()) return absl::OkStatus();
         return transaction.InsertRequest(
             {call->caller, request_id, call->body_hash, call->operation.name()});
       },
       [this, call](absl::Status status) {
         if (!status.ok()) return call->reply(std::move(status));
-        if (!call->repeated) engine_.Run(call->operation);
+        if (!call->repeated) engine_.Run(call->operation, call->owner);
         call->reply(ToOperation(call->operation));
       });
 }
@@ -309,6 +311,7 @@ void Admission::Begin(VerbRequest request, Reply reply) {
 void Admission::TryBegin(std::shared_ptr<VerbRequest> request, std::shared_ptr<Reply> reply) {
   struct Begun {
     OperationRecord operation;
+    std::string owner;
     bool run = false;
     bool missing = false;
     // An operation that was asked to stop for this one.
@@ -345,7 +348,8 @@ void Admission::TryBegin(std::shared_ptr<VerbRequest> request, std::shared_ptr<R
         begun->operation = NewOperation(parts_, *engine_.FindVerb(request->verb), record->machine(),
                                         request->caller, request->request_id);
         *begun->operation.mutable_request() = request->details;
-        DM_RETURN_IF_ERROR(transaction.InsertOperation(begun->operation, engine_.owner()));
+        begun->owner = engine_.owner();
+        DM_RETURN_IF_ERROR(transaction.InsertOperation(begun->operation, begun->owner));
         if (const auto state = StateDuring(request->verb)) {
           DM_ASSIGN_OR_RETURN(record, transaction.FindMachineByName(id));
           record->mutable_machine()->set_state(*state);
@@ -367,7 +371,7 @@ void Admission::TryBegin(std::shared_ptr<VerbRequest> request, std::shared_ptr<R
         if (!begun->in_the_way.empty()) {
           return WaitAndBeginAgain(request, reply, begun->in_the_way);
         }
-        if (begun->run) engine_.Run(begun->operation);
+        if (begun->run) engine_.Run(begun->operation, begun->owner);
         (*reply)(ToOperation(begun->operation));
       });
 }

@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "services/orchestrator/engine/operation_run.h"
+#include "services/orchestrator/engine/tenure.h"
 #include "services/orchestrator/engine/verb.h"
 #include "services/orchestrator/store/store.h"
 
@@ -20,15 +21,16 @@ namespace machine::orchestrator {
 /// Thread-safe.
 class Engine {
  public:
-  /// `owner` identifies this process in leases.
-  Engine(EngineParts parts, std::string owner);
+  explicit Engine(EngineParts parts);
   ~Engine();
 
-  /// Takes over operations that a former process left open, and keeps leases from now on.
+  /// Takes over operations that a former process left open, and keeps leases from now on. On a
+  /// shared store also goes on looking for operations that others have lost.
   absl::Status Start();
 
-  /// Runs an operation that this process inserted with itself as owner, after its commit.
-  void Run(const OperationRecord& operation);
+  /// Runs an operation that was inserted with `owner`, after its commit. One whose owner is no more
+  /// is left to whoever finds its lease run out.
+  void Run(const OperationRecord& operation, absl::string_view owner);
 
   /// From the store's listener: operations that were asked to stop.
   void Apply(const StoreChanges& changes);
@@ -46,21 +48,35 @@ class Engine {
   /// Told the machine's uid after each operation on it has ended. Set before Start().
   void SetOnDone(absl::AnyInvocable<void(const std::string& uid)> on_done);
 
-  const std::string& owner() const { return owner_; }
+  /// Identifies this process in leases, for the time being.
+  std::string owner() const;
   /// Null for an unknown verb.
   const Verb* FindVerb(absl::string_view name) const;
 
  private:
+  struct Running {
+    int64_t epoch = 0;
+    OperationRunPointer run;
+  };
+
+  std::shared_ptr<Tenure> NewTenure() const;
+  // The one that lasts; when the last has ended, a new one, and its operations are dropped. Null
+  // once the engine stops.
+  std::shared_ptr<Tenure> CurrentTenure();
+  absl::Status Claim();
+  void KeepClaiming();
   void KeepLeases();
-  void OnEnd(const std::string& operation, const std::string& uid);
+  void OnEnd(const std::string& operation, int64_t epoch, const std::string& uid);
 
   const EngineParts parts_;
-  const std::string owner_;
+  const LeaseTimes times_;
   const std::map<std::string, Verb, std::less<>> verbs_;
   mutable absl::Mutex mu_;
-  std::map<std::string, OperationRunPointer> runs_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, Running> runs_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<Tenure> tenure_ ABSL_GUARDED_BY(mu_);
   absl::AnyInvocable<void(const std::string&)> on_done_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool released_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace machine::orchestrator

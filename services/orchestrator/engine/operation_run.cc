@@ -28,11 +28,12 @@ void SetNow(google::protobuf::Timestamp& timestamp, const common::Clock& clock) 
 }  // namespace
 
 OperationRun::OperationRun(const EngineParts& parts, const Verb& verb, OperationRecord operation,
-                           absl::AnyInvocable<void()> on_end)
+                           std::shared_ptr<Tenure> tenure, absl::AnyInvocable<void()> on_end)
     : parts_(parts),
       verb_(verb),
       strand_(std::make_shared<common::Strand>(parts.executor)),
       operation_(std::move(operation)),
+      tenure_(std::move(tenure)),
       on_end_(std::move(on_end)),
       pending_(std::make_shared<PendingWrite>()) {}
 
@@ -49,12 +50,14 @@ void OperationRun::Cancel() {
 }
 
 void OperationRun::Abandon() {
-  strand_->Run([self = shared_from_this()] {
-    if (self->ended_) return;
-    self->ended_ = true;
-    if (self->cancel_hook_) self->cancel_hook_();
-    self->End();
-  });
+  strand_->Run([self = shared_from_this()] { self->Drop(); });
+}
+
+void OperationRun::Drop() {
+  if (ended_) return;
+  ended_ = true;
+  if (cancel_hook_) cancel_hook_();
+  End();
 }
 
 void OperationRun::Load() {
@@ -67,6 +70,14 @@ void OperationRun::Load() {
     machine_ = *std::move(record);
     return absl::OkStatus();
   });
+  if (absl::IsUnavailable(status)) {
+    // The store is away. That is nothing to end an operation for.
+    return parts_.executor.RunAfter(kWriteRetryDelay, [self = shared_from_this()] {
+      self->strand_->Run([self] {
+        if (!self->ended_) self->Load();
+      });
+    });
+  }
   if (!status.ok()) return Finish(status);
   if (!operation_.metadata().has_start_time()) {
     SetNow(*operation_.mutable_metadata()->mutable_start_time(), parts_.clock);
@@ -106,6 +117,7 @@ void OperationRun::BeginStep(const Step& step) {
 
 void OperationRun::RunStep(const Step& step) {
   if (ended_) return;
+  if (!tenure_->Lasts()) return Drop();
   parts_.failpoints.Pass(verb_.name, step.name, "before_effect");
   step_start_ = parts_.clock.Steady();
   step.run(shared_from_this(), [self = shared_from_this(), &step](absl::Status status) {

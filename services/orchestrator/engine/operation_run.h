@@ -21,6 +21,7 @@
 #include "services/orchestrator/certs/certificates.h"
 #include "services/orchestrator/drivers/registry.h"
 #include "services/orchestrator/engine/failpoints.h"
+#include "services/orchestrator/engine/tenure.h"
 #include "services/orchestrator/engine/verb.h"
 #include "services/orchestrator/import/machine_folder.h"
 #include "services/orchestrator/secrets/secret_vault.h"
@@ -52,9 +53,10 @@ struct EngineParts {
 /// without a word.
 class OperationRun : public std::enable_shared_from_this<OperationRun> {
  public:
-  /// `on_end` is told once when this process has nothing more to do with the operation.
+  /// `tenure`: the owner of its lease. `on_end` is told once when this process has nothing more to
+  /// do with the operation.
   OperationRun(const EngineParts& parts, const Verb& verb, OperationRecord operation,
-               absl::AnyInvocable<void()> on_end);
+               std::shared_ptr<Tenure> tenure, absl::AnyInvocable<void()> on_end);
 
   /// Begins, or goes on where the record says.
   void Start();
@@ -103,6 +105,7 @@ class OperationRun : public std::enable_shared_from_this<OperationRun> {
   };
 
   void Load();
+  void Drop();
   const std::vector<Step>& steps() const;
   void NextStep();
   void BeginStep(const Step& step);
@@ -123,6 +126,7 @@ class OperationRun : public std::enable_shared_from_this<OperationRun> {
   const Verb& verb_;
   const std::shared_ptr<common::Strand> strand_;
   OperationRecord operation_;
+  const std::shared_ptr<Tenure> tenure_;
   MachineRecord machine_;
   absl::AnyInvocable<void()> on_end_;
   std::function<void()> cancel_hook_;

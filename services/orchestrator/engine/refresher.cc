@@ -48,6 +48,12 @@ void Refresher::Stop() { stopping_ = true; }
 
 void Refresher::Tick() {
   if (stopping_) return;
+  // Of several orchestrators one asks the providers for all; what it finds comes to the others by
+  // the store.
+  const absl::StatusOr<bool> ours = parts_.store.TakeRole("refresh");
+  if (!ours.ok() || !*ours) {
+    return parts_.executor.RunAfter(interval_, [this] { Tick(); });
+  }
   Refresh(index_.All(), kRefreshTimeout,
           [this] { parts_.executor.RunAfter(interval_, [this] { Tick(); }); });
 }

@@ -1,6 +1,7 @@
 #include "services/orchestrator/engine/retry_policy.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "services/common/status/status.h"
 
@@ -21,6 +22,9 @@ int MaxAttempts(const absl::Status& status) {
     case machine::v1::ERROR_REASON_PROVIDER_DOWN:
     case machine::v1::ERROR_REASON_PROVIDER_RATE_LIMIT:
       return kMaxAttempts;
+    case machine::v1::ERROR_REASON_STORE_UNAVAILABLE:
+      // Without the store it could not even fail.
+      return std::numeric_limits<int>::max();
     case machine::v1::ERROR_REASON_SSH_UNREACHABLE:
       return kMaxSshAttempts;
     default:

@@ -31,6 +31,8 @@ INSTANTIATE_TEST_SUITE_P(
         {"TheAttemptsAreBounded", machine::v1::ERROR_REASON_PROVIDER_DOWN, 10, std::nullopt},
         {"ALostSshLineIsTriedThreeTimes", machine::v1::ERROR_REASON_SSH_UNREACHABLE, 3,
          std::nullopt},
+        {"AStoreThatIsAwayIsWaitedFor", machine::v1::ERROR_REASON_STORE_UNAVAILABLE, 1000,
+         absl::Seconds(10)},
         {"AQuotaIsFinal", machine::v1::ERROR_REASON_PROVIDER_QUOTA, 1, std::nullopt},
         {"ABugIsFinal", machine::v1::ERROR_REASON_INVARIANT, 1, std::nullopt},
     }),

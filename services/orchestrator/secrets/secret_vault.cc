@@ -21,7 +21,9 @@ absl::Status WrongKey(absl::string_view key_path, absl::string_view what,
                       absl::string_view wanted_id) {
   return absl::FailedPreconditionError(absl::StrCat("the key file ", key_path, " ", what,
                                                     ": the store's secrets were sealed with key ",
-                                                    wanted_id, "; put that file back"));
+                                                    wanted_id,
+                                                    "; put that file back, or copy it from another "
+                                                    "orchestrator on this store"));
 }
 
 }  // namespace
@@ -34,9 +36,14 @@ absl::StatusOr<SecretVault> SecretVault::LoadOrCreate(absl::string_view key_path
   }));
   if (!wanted_id.has_value()) {
     DM_ASSIGN_OR_RETURN(common::SealingKey key, common::SealingKey::FromNewFile(key_path));
-    DM_RETURN_IF_ERROR(store.WriteAndWait([&key](StoreTransaction& transaction) {
+    // Of several orchestrators on a new store, the first to commit sets the key of all.
+    DM_RETURN_IF_ERROR(store.WriteAndWait([&](StoreTransaction& transaction) -> absl::Status {
+      DM_ASSIGN_OR_RETURN(wanted_id, transaction.FindSecret(kVaultOwner, kKeyIdName));
+      if (wanted_id.has_value()) return absl::OkStatus();
+      wanted_id = key.id();
       return transaction.PutSecret(kVaultOwner, kKeyIdName, key.id());
     }));
+    if (key.id() != *wanted_id) return WrongKey(key_path, "is another one", *wanted_id);
     return SecretVault(std::move(key));
   }
   absl::StatusOr<common::SealingKey> key = common::SealingKey::FromFile(key_path);

@@ -22,9 +22,10 @@ class SecretVault {
  public:
   explicit SecretVault(common::SealingKey key) : key_(std::move(key)) {}
 
-  /// The vault of `store` with the key in the file at `key_path`; a new store gets a new key.
-  /// FAILED_PRECONDITION when the store was sealed with another key or the file is gone: then
-  /// nothing is created. Else as common::SealingKey::FromFile. Waits for the disk.
+  /// The vault of `store` with the key in the file at `key_path`; a new store gets the key that is
+  /// there, or a new one. FAILED_PRECONDITION when the store was sealed with another key, maybe at
+  /// this moment by another orchestrator on it, or the file is gone: then the store is not changed.
+  /// Else as common::SealingKey::FromFile. Waits for the disk.
   static absl::StatusOr<SecretVault> LoadOrCreate(absl::string_view key_path, Store& store);
 
   /// `owner` is a machine's uid, or what else the value belongs to.
