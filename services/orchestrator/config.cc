@@ -28,6 +28,7 @@ constexpr absl::Duration kPrivateIdleExit = absl::Minutes(15);
 constexpr absl::Duration kMinLeaseTime = absl::Seconds(1);
 
 constexpr char kHelp[] = R"(Usage: machine-orchestrator [OPTIONS]
+       machine-orchestrator store backup|restore|migrate   See store --help
 
 Creates and manages Docker hosts, and serves machine.v1 to docker-machine and other gRPC clients.
 
@@ -104,9 +105,11 @@ absl::StatusOr<std::string> ReadUrlFile(absl::string_view path) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--store-file: others can read ", path, ", and it may hold a password: chmod 600 ", path));
   }
-  DM_ASSIGN_OR_RETURN(const std::string text,
-                      common::Annotate(common::ReadFile(std::string(path)), "--store-file"));
-  return std::string(absl::StripAsciiWhitespace(text));
+  const absl::StatusOr<std::string> text = common::ReadFile(std::string(path));
+  if (!text.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("--store-file: ", text.status().message()));
+  }
+  return std::string(absl::StripAsciiWhitespace(*text));
 }
 
 absl::Status SetStore(Config& config, absl::string_view option, absl::string_view url) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/escaping.h"
@@ -47,6 +48,7 @@
 #include "services/orchestrator/secrets/secret_vault.h"
 #include "services/orchestrator/store/postgres_store.h"
 #include "services/orchestrator/store/sqlite_store.h"
+#include "services/orchestrator/store_command.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -312,7 +314,20 @@ void TakeSignals(const sigset_t& signals, StopRequest& stop_request) {
   }).detach();
 }
 
+int MainOfStore(int argc, char** argv) {
+  umask(077);
+  const absl::StatusOr<std::string> done =
+      RunStoreCommand(std::vector<std::string>(argv + 2, argv + argc));
+  if (done.ok()) {
+    fputs(done->c_str(), stdout);
+    return 0;
+  }
+  fprintf(stderr, "machine-orchestrator: %s\n", std::string(done.status().message()).c_str());
+  return absl::IsInvalidArgument(done.status()) ? 2 : 1;
+}
+
 int Main(int argc, char** argv) {
+  if (argc > 1 && absl::string_view(argv[1]) == "store") return MainOfStore(argc, argv);
   const bool has_ready_fd = fcntl(kReadyFd, F_SETFD, FD_CLOEXEC) == 0;
   ShowText show;
   absl::StatusOr<Config> config = ReadConfig(argc, argv, show);

@@ -36,26 +36,6 @@ absl::StatusOr<common::UniqueFd> OpenFile(const std::string& path) {
   return fd;
 }
 
-// The lock ends with the process, however that ends; the file only tells others whose it is.
-absl::StatusOr<common::UniqueFd> Lock(absl::string_view path) {
-  const std::string lock_path = absl::StrCat(path, ".lock");
-  DM_ASSIGN_OR_RETURN(common::UniqueFd fd, OpenFile(lock_path));
-  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return OpenFailure(lock_path);
-    char pid[16] = {};
-    const ssize_t size = pread(fd.get(), pid, sizeof(pid) - 1, 0);
-    return absl::FailedPreconditionError(
-        absl::StrCat("the store ", path, " is in use by ",
-                     size > 0 ? absl::StrCat("process ", pid) : "another process"));
-  }
-  const std::string pid = absl::StrCat(getpid());
-  if (ftruncate(fd.get(), 0) != 0 ||
-      pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return OpenFailure(lock_path);
-  }
-  return fd;
-}
-
 bool Sync(const std::string& path, int flags) {
   const common::UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC));
   return fd.valid() && fsync(fd.get()) == 0;
@@ -85,6 +65,26 @@ absl::Status Create(const std::string& path, const std::string& folder) {
 
 }  // namespace
 
+// The lock ends with the process, however that ends; the file only tells others whose it is.
+absl::StatusOr<common::UniqueFd> LockSqliteStore(absl::string_view path) {
+  const std::string lock_path = absl::StrCat(path, ".lock");
+  DM_ASSIGN_OR_RETURN(common::UniqueFd fd, OpenFile(lock_path));
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return OpenFailure(lock_path);
+    char pid[16] = {};
+    const ssize_t size = pread(fd.get(), pid, sizeof(pid) - 1, 0);
+    return absl::FailedPreconditionError(
+        absl::StrCat("the store ", path, " is in use by ",
+                     size > 0 ? absl::StrCat("process ", pid) : "another process"));
+  }
+  const std::string pid = absl::StrCat(getpid());
+  if (ftruncate(fd.get(), 0) != 0 ||
+      pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    return OpenFailure(lock_path);
+  }
+  return fd;
+}
+
 absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(absl::string_view path,
                                                                const common::Clock& clock) {
   const std::string folder = std::filesystem::path(std::string(path)).parent_path().string();
@@ -92,7 +92,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(absl::string_view
     DM_RETURN_IF_ERROR(common::Annotate(common::EnsureDir(folder, 0700),
                                         absl::StrCat("cannot open the store ", path)));
   }
-  DM_ASSIGN_OR_RETURN(common::UniqueFd lock, Lock(path));
+  DM_ASSIGN_OR_RETURN(common::UniqueFd lock, LockSqliteStore(path));
   struct stat info = {};
   if (stat(std::string(path).c_str(), &info) != 0 ? errno == ENOENT : info.st_size == 0) {
     DM_RETURN_IF_ERROR(Create(std::string(path), folder));

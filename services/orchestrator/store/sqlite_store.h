@@ -19,6 +19,10 @@
 
 namespace machine::orchestrator {
 
+/// Keeps every other process from the store at `path` as long as it lives; FAILED_PRECONDITION when
+/// another has it.
+absl::StatusOr<common::UniqueFd> LockSqliteStore(absl::string_view path);
+
 /// A Store in a file, which no other process may have open (it is locked by PATH.lock).
 ///
 /// One thread writes: it takes all transactions that wait, each in a savepoint, and commits them

@@ -1,0 +1,81 @@
+#include "services/orchestrator/store_command.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "services/common/status/status.h"
+#include "services/orchestrator/config.h"
+#include "services/orchestrator/store/store_copy.h"
+
+namespace machine::orchestrator {
+namespace {
+
+constexpr char kHelp[] = R"(Usage: machine-orchestrator store backup FILE [OPTIONS]
+       machine-orchestrator store restore FILE [OPTIONS]
+       machine-orchestrator store migrate [OPTIONS]
+
+backup    Write the store to FILE, which must not exist. The orchestrator may run.
+restore   Make the store anew from a backup. There must be none, or an empty database.
+migrate   Copy the SQLite store below the storage path to the empty database that --store names.
+
+The store is the one that --storage-path, or --store or --store-file, names, as for the service. The
+sealing key (server/sealing.key) is no part of it: keep a copy of that file, too, in another place.
+)";
+
+absl::Status Usage(absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(what, "; see machine-orchestrator store --help"));
+}
+
+absl::StatusOr<std::string> BackUp(const Config& config, const std::string& file) {
+  DM_RETURN_IF_ERROR(config.store.has_value() ? BackUpDatabase(*config.store, file)
+                                              : BackUpFile(config.store_path(), file));
+  return absl::StrCat("The store was written to ", file,
+                      ". Its secrets are sealed with the key in ", config.key_path(),
+                      ", which is not in it.\n");
+}
+
+absl::StatusOr<std::string> Restore(const Config& config, const std::string& file) {
+  DM_RETURN_IF_ERROR(config.store.has_value() ? CopyToDatabase(file, *config.store)
+                                              : RestoreFile(file, config.store_path()));
+  return absl::StrCat("The store was restored from ", file,
+                      ". It needs the key it was sealed with in ", config.key_path(), ".\n");
+}
+
+absl::StatusOr<std::string> Migrate(const Config& config) {
+  if (!config.store.has_value()) return Usage("migrate needs --store or --store-file");
+  DM_RETURN_IF_ERROR(CopyToDatabase(config.store_path(), *config.store));
+  return absl::StrCat("The store ", config.store_path(), " was copied to ",
+                      config.store->printable(),
+                      ". Start orchestrators with --store from now on, each "
+                      "with a copy of ",
+                      config.key_path(), ".\n");
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> RunStoreCommand(const std::vector<std::string>& words) {
+  std::vector<std::string> plain;
+  std::vector<const char*> options = {"machine-orchestrator"};
+  for (const std::string& word : words) {
+    // An option's value may follow it: what is no option is plain only before the first.
+    if (options.size() == 1 && !absl::StartsWith(word, "-")) {
+      plain.push_back(word);
+    } else {
+      options.push_back(word.c_str());
+    }
+  }
+  ShowText show;
+  DM_ASSIGN_OR_RETURN(const Config config,
+                      ReadConfig(static_cast<int>(options.size()), options.data(), show));
+  if (!show.text.empty()) return std::string(kHelp);
+  if (plain.empty()) return Usage("store needs backup, restore or migrate");
+  const std::string& verb = plain[0];
+  if (verb == "migrate" && plain.size() == 1) return Migrate(config);
+  if (verb != "backup" && verb != "restore") {
+    return Usage(absl::StrCat("store: \"", verb, "\" is not understood"));
+  }
+  if (plain.size() != 2)
+    return Usage(absl::StrCat("store ", verb, " needs one file, before options"));
+  return verb == "backup" ? BackUp(config, plain[1]) : Restore(config, plain[1]);
+}
+
+}  // namespace machine::orchestrator
