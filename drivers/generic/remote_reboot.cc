@@ -16,7 +16,7 @@ namespace machine::driver::generic {
 namespace {
 
 using common::CallLimits;
-using common::RunOptions;
+using common::CommandOptions;
 using common::SshConnection;
 
 // One try to connect or to run a command. A host that goes down may stop answering in mid-command.
@@ -31,7 +31,7 @@ CallLimits LimitsOfTry(const DriverCall& call) {
 }
 
 absl::StatusOr<std::string> ReadBootId(SshConnection& ssh, const CallLimits& limits) {
-  RunOptions options;
+  CommandOptions options;
   options.limits = limits;
   DM_ASSIGN_OR_RETURN(const auto result, ssh.Run(kBootIdCommand, options));
   // /proc/1 may be hidden from the user; the boot id alone then has to do.
@@ -43,7 +43,7 @@ absl::Status RunReboot(DriverCall& call, SshConnection& ssh, absl::string_view p
   std::vector<std::string> failures;
   for (const std::string& command : commands) {
     DM_RETURN_IF_ERROR(call.Check());
-    RunOptions options;
+    CommandOptions options;
     options.limits = LimitsOfTry(call);
     const auto result = ssh.Run(absl::StrCat(prefix, command), options);
     // A host that went down took the answer with it.

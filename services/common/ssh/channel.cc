@@ -31,25 +31,25 @@ int ExitCodeOfSignal(absl::string_view name) {
 
 }  // namespace
 
-Channel::Channel(ChannelSpec spec, SessionCallbacks callbacks)
+SshChannel::SshChannel(ChannelSpec spec, SessionCallbacks callbacks)
     : spec_(std::move(spec)), callbacks_(std::move(callbacks)), next_env_(spec_.env.begin()) {
   hooks_.userdata = this;
-  hooks_.channel_data_function = &Channel::OnData;
-  hooks_.channel_eof_function = &Channel::OnEof;
-  hooks_.channel_close_function = &Channel::OnClose;
-  hooks_.channel_exit_status_function = &Channel::OnExitStatus;
-  hooks_.channel_exit_signal_function = &Channel::OnExitSignal;
+  hooks_.channel_data_function = &SshChannel::OnData;
+  hooks_.channel_eof_function = &SshChannel::OnEof;
+  hooks_.channel_close_function = &SshChannel::OnClose;
+  hooks_.channel_exit_status_function = &SshChannel::OnExitStatus;
+  hooks_.channel_exit_signal_function = &SshChannel::OnExitSignal;
   ssh_callbacks_init(&hooks_);
 }
 
-Channel::~Channel() { ReleaseChannel(); }
+SshChannel::~SshChannel() { ReleaseChannel(); }
 
-bool Channel::starting() const {
+bool SshChannel::starting() const {
   return state_ == State::kOpening || state_ == State::kEnv || state_ == State::kPty ||
          state_ == State::kStart;
 }
 
-void Channel::Open(ssh_session session, absl::Duration now) {
+void SshChannel::Open(ssh_session session, absl::Duration now) {
   session_ = session;
   opened_at_ = now;
   channel_ = ssh_channel_new(session);
@@ -57,12 +57,12 @@ void Channel::Open(ssh_session session, absl::Duration now) {
   state_ = State::kOpening;
 }
 
-void Channel::Step() {
+void SshChannel::Step() {
   while (StepOnce()) {
   }
 }
 
-bool Channel::StepOnce() {
+bool SshChannel::StepOnce() {
   switch (state_) {
     case State::kOpening:
       return OpenStep();
@@ -86,7 +86,7 @@ bool Channel::StepOnce() {
   return false;
 }
 
-bool Channel::OpenStep() {
+bool SshChannel::OpenStep() {
   const int rc = spec_.is_tunnel() ? ssh_channel_open_forward(channel_, spec_.what.c_str(),
                                                               spec_.port, "127.0.0.1", 0)
                                    : ssh_channel_open_session(channel_);
@@ -109,7 +109,7 @@ bool Channel::OpenStep() {
   return true;
 }
 
-bool Channel::EnvStep() {
+bool SshChannel::EnvStep() {
   if (next_env_ != spec_.env.end()) {
     const auto& [name, value] = *next_env_;
     // A name that the server does not accept is left out, as ssh does.
@@ -120,7 +120,7 @@ bool Channel::EnvStep() {
   return true;
 }
 
-bool Channel::PtyStep() {
+bool SshChannel::PtyStep() {
   const int rc = ssh_channel_request_pty_size(channel_, spec_.pty->term.c_str(), spec_.pty->columns,
                                               spec_.pty->rows);
   if (rc == SSH_AGAIN) return false;
@@ -129,7 +129,7 @@ bool Channel::PtyStep() {
   return true;
 }
 
-bool Channel::StartStep() {
+bool SshChannel::StartStep() {
   int rc = SSH_ERROR;
   if (spec_.kind == ChannelSpec::Kind::kShell) {
     rc = ssh_channel_request_shell(channel_);
@@ -146,7 +146,7 @@ bool Channel::StartStep() {
   return true;
 }
 
-bool Channel::Refuse(absl::string_view what) {
+bool SshChannel::Refuse(absl::string_view what) {
   // A lost connection shows here too; its owner then fails every channel with that cause.
   if (ssh_is_connected(session_) == 0) return false;
   const absl::Status status =
@@ -157,23 +157,23 @@ bool Channel::Refuse(absl::string_view what) {
   return true;
 }
 
-void Channel::Started() {
+void SshChannel::Started() {
   if (abandoned_) return Hangup();
   state_ = State::kRunning;
   if (!muted_ && callbacks_.on_started) callbacks_.on_started();
 }
 
-void Channel::Write(std::string bytes) {
+void SshChannel::Write(std::string bytes) {
   if (!bytes.empty() && !eof_wanted_) waiting_.push_back(std::move(bytes));
 }
 
-void Channel::SendEof() { eof_wanted_ = true; }
+void SshChannel::SendEof() { eof_wanted_ = true; }
 
-void Channel::Resize(int columns, int rows) { new_size_ = PtySpec{"", columns, rows}; }
+void SshChannel::Resize(int columns, int rows) { new_size_ = PtySpec{"", columns, rows}; }
 
-void Channel::Signal(const std::string& name) { new_signals_.push_back(name); }
+void SshChannel::Signal(const std::string& name) { new_signals_.push_back(name); }
 
-void Channel::SendWaiting() {
+void SshChannel::SendWaiting() {
   if (far_closed_) return waiting_.clear();
   if (new_size_.has_value()) {
     ssh_channel_change_pty_size(channel_, new_size_->columns, new_size_->rows);
@@ -202,7 +202,7 @@ void Channel::SendWaiting() {
   if (eof_wanted_ && waiting_.empty()) ssh_channel_send_eof(channel_);
 }
 
-size_t Channel::Take(absl::string_view bytes, bool is_stderr) {
+size_t SshChannel::Take(absl::string_view bytes, bool is_stderr) {
   if (paused_ && !abandoned_) {
     unread_[is_stderr] = static_cast<uint32_t>(bytes.size());
     return 0;
@@ -213,7 +213,7 @@ size_t Channel::Take(absl::string_view bytes, bool is_stderr) {
   return bytes.size();
 }
 
-void Channel::DeliverUnread() {
+void SshChannel::DeliverUnread() {
   for (const bool is_stderr : {false, true}) {
     if (paused_ || unread_[is_stderr] == 0) continue;
     std::vector<char> bytes(std::exchange(unread_[is_stderr], 0));
@@ -227,7 +227,7 @@ void Channel::DeliverUnread() {
   }
 }
 
-bool Channel::EndWhenClosed() {
+bool SshChannel::EndWhenClosed() {
   if (!far_closed_) return false;
   if (state_ == State::kRunning) {
     if (unread_[0] != 0 || unread_[1] != 0) return false;
@@ -239,7 +239,7 @@ bool Channel::EndWhenClosed() {
   return false;
 }
 
-void Channel::Exit() {
+void SshChannel::Exit() {
   if (muted_) return;
   if (!exit_code_.has_value() && spec_.is_tunnel()) exit_code_ = 0;
   if (exit_code_.has_value()) {
@@ -249,7 +249,7 @@ void Channel::Exit() {
   }
 }
 
-void Channel::Abandon() {
+void SshChannel::Abandon() {
   abandoned_ = true;
   muted_ = true;
   switch (state_) {
@@ -274,19 +274,19 @@ void Channel::Abandon() {
   }
 }
 
-void Channel::Hangup() {
+void SshChannel::Hangup() {
   callbacks_ = {};
   waiting_.clear();
   ssh_channel_close(channel_);
   state_ = State::kClosing;
 }
 
-void Channel::GiveUp(const absl::Status& status) {
+void SshChannel::GiveUp(const absl::Status& status) {
   if (!muted_ && callbacks_.on_error) callbacks_.on_error(status);
   Abandon();
 }
 
-void Channel::Fail(const absl::Status& status) {
+void SshChannel::Fail(const absl::Status& status) {
   if (state_ == State::kDone) return;
   if (!muted_ && state_ != State::kClosing && callbacks_.on_error) callbacks_.on_error(status);
   callbacks_ = {};
@@ -294,34 +294,34 @@ void Channel::Fail(const absl::Status& status) {
   state_ = State::kDone;
 }
 
-void Channel::ReleaseChannel() {
+void SshChannel::ReleaseChannel() {
   if (channel_ == nullptr) return;
   // libssh may keep the channel until the far side has closed it too.
   ssh_remove_channel_callbacks(channel_, &hooks_);
   ssh_channel_free(std::exchange(channel_, nullptr));
 }
 
-int Channel::OnData(ssh_session, ssh_channel, void* data, uint32_t length, int is_stderr,
-                    void* self) {
-  return static_cast<int>(
-      static_cast<Channel*>(self)->Take({static_cast<const char*>(data), length}, is_stderr != 0));
+int SshChannel::OnData(ssh_session, ssh_channel, void* data, uint32_t length, int is_stderr,
+                       void* self) {
+  return static_cast<int>(static_cast<SshChannel*>(self)->Take(
+      {static_cast<const char*>(data), length}, is_stderr != 0));
 }
 
-void Channel::OnEof(ssh_session, ssh_channel, void* self) {
-  static_cast<Channel*>(self)->far_eof_ = true;
+void SshChannel::OnEof(ssh_session, ssh_channel, void* self) {
+  static_cast<SshChannel*>(self)->far_eof_ = true;
 }
 
-void Channel::OnClose(ssh_session, ssh_channel, void* self) {
-  static_cast<Channel*>(self)->far_closed_ = true;
+void SshChannel::OnClose(ssh_session, ssh_channel, void* self) {
+  static_cast<SshChannel*>(self)->far_closed_ = true;
 }
 
-void Channel::OnExitStatus(ssh_session, ssh_channel, int code, void* self) {
-  static_cast<Channel*>(self)->exit_code_ = code;
+void SshChannel::OnExitStatus(ssh_session, ssh_channel, int code, void* self) {
+  static_cast<SshChannel*>(self)->exit_code_ = code;
 }
 
-void Channel::OnExitSignal(ssh_session, ssh_channel, const char* signal, int /*core*/,
-                           const char* /*message*/, const char* /*language*/, void* self) {
-  auto* channel = static_cast<Channel*>(self);
+void SshChannel::OnExitSignal(ssh_session, ssh_channel, const char* signal, int /*core*/,
+                              const char* /*message*/, const char* /*language*/, void* self) {
+  auto* channel = static_cast<SshChannel*>(self);
   channel->exit_signal_ = signal;
   channel->exit_code_ = ExitCodeOfSignal(signal);
 }

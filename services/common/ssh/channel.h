@@ -32,13 +32,13 @@ struct ChannelSpec {
 };
 
 /// All methods are for the loop's thread, except Mute() and SetPaused().
-class Channel final {
+class SshChannel final {
  public:
-  Channel(ChannelSpec spec, SessionCallbacks callbacks);
-  ~Channel();
+  SshChannel(ChannelSpec spec, SessionCallbacks callbacks);
+  ~SshChannel();
 
-  Channel(const Channel&) = delete;
-  Channel& operator=(const Channel&) = delete;
+  SshChannel(const SshChannel&) = delete;
+  SshChannel& operator=(const SshChannel&) = delete;
 
   const ChannelSpec& spec() const { return spec_; }
 

@@ -17,11 +17,11 @@ namespace {
 // Room for what a failing command says.
 constexpr size_t kMaxErrorTextBytes = 4096;
 
-// The callers' side of a Channel: every call is a command for the loop.
+// The callers' side of a SshChannel: every call is a command for the loop.
 class LinkedSession final : public SshSession {
  public:
   LinkedSession(std::shared_ptr<SshReactor> reactor, std::shared_ptr<Link> link,
-                std::shared_ptr<Channel> channel, std::shared_ptr<SshConnection> keep_open)
+                std::shared_ptr<SshChannel> channel, std::shared_ptr<SshConnection> keep_open)
       : reactor_(std::move(reactor)),
         link_(std::move(link)),
         channel_(std::move(channel)),
@@ -30,28 +30,28 @@ class LinkedSession final : public SshSession {
   ~LinkedSession() override { Close(); }
 
   void Write(absl::string_view bytes) override {
-    Tell([bytes = std::string(bytes)](Channel& channel) mutable {
+    Tell([bytes = std::string(bytes)](SshChannel& channel) mutable {
       channel.Write(std::move(bytes));
     });
   }
   void SendEof() override {
-    Tell([](Channel& channel) { channel.SendEof(); });
+    Tell([](SshChannel& channel) { channel.SendEof(); });
   }
   void Resize(int columns, int rows) override {
-    Tell([columns, rows](Channel& channel) { channel.Resize(columns, rows); });
+    Tell([columns, rows](SshChannel& channel) { channel.Resize(columns, rows); });
   }
   void Signal(absl::string_view name) override {
-    Tell([name = std::string(name)](Channel& channel) { channel.Signal(name); });
+    Tell([name = std::string(name)](SshChannel& channel) { channel.Signal(name); });
   }
   void PauseReading() override { channel_->SetPaused(true); }
   void ResumeReading() override {
     channel_->SetPaused(false);
-    Tell([](Channel&) {});
+    Tell([](SshChannel&) {});
   }
   void Close() override {
     if (closed_.exchange(true)) return;
     channel_->Mute();
-    Tell([](Channel& channel) { channel.Abandon(); });
+    Tell([](SshChannel& channel) { channel.Abandon(); });
   }
 
  private:
@@ -65,13 +65,13 @@ class LinkedSession final : public SshSession {
 
   const std::shared_ptr<SshReactor> reactor_;
   const std::shared_ptr<Link> link_;
-  const std::shared_ptr<Channel> channel_;
+  const std::shared_ptr<SshChannel> channel_;
   const std::shared_ptr<SshConnection> keep_open_;
   std::atomic<bool> closed_{false};
 };
 
 // What a command that failed on a file says, as a status. The command ran with LC_ALL=C.
-absl::Status FileError(const RunResult& result, absl::string_view context) {
+absl::Status FileError(const CommandResult& result, absl::string_view context) {
   const absl::string_view said = absl::StripAsciiWhitespace(result.stderr_data);
   absl::StatusCode code = absl::StatusCode::kInternal;
   // The second is how dash says it of a file that cannot be created.
@@ -95,7 +95,7 @@ LinkedConnection::~LinkedConnection() {
 absl::StatusOr<std::shared_ptr<SshSession>> LinkedConnection::Open(
     ChannelSpec spec, SessionCallbacks callbacks, std::shared_ptr<SshConnection> keep_open) {
   DM_RETURN_IF_ERROR(link_->health());
-  const auto channel = std::make_shared<Channel>(std::move(spec), std::move(callbacks));
+  const auto channel = std::make_shared<SshChannel>(std::move(spec), std::move(callbacks));
   if (!reactor_->Post([link = link_, channel] { link->Open(channel); })) {
     return Unreachable("the SSH connections of this process have been closed");
   }
@@ -121,7 +121,8 @@ absl::StatusOr<std::shared_ptr<SshSession>> LinkedConnection::OpenTunnel(
   return Open(std::move(channel), std::move(callbacks), shared_from_this());
 }
 
-absl::StatusOr<RunResult> LinkedConnection::Run(absl::string_view command, RunOptions options) {
+absl::StatusOr<CommandResult> LinkedConnection::Run(absl::string_view command,
+                                                    CommandOptions options) {
   const OpenSession open = [&](SessionCallbacks callbacks) {
     ChannelSpec channel;
     channel.what = WithEnv(command, options.env);
@@ -176,7 +177,7 @@ absl::StatusOr<std::string> LinkedConnection::Download(absl::string_view path, s
 absl::Status LinkedConnection::UploadByCommand(absl::string_view path, mode_t mode,
                                                absl::string_view contents,
                                                const CallLimits& limits) {
-  RunOptions options;
+  CommandOptions options;
   options.stdin_data = std::string(contents);
   options.limits = limits;
   options.env = {{"LC_ALL", "C"},
@@ -185,7 +186,7 @@ absl::Status LinkedConnection::UploadByCommand(absl::string_view path, mode_t mo
                  {"size", absl::StrCat(contents.size())},
                  {"mode", absl::StrFormat("%o", mode)}};
   // The size is compared because a lost connection also looks like the end of the input.
-  DM_ASSIGN_OR_RETURN(const RunResult result,
+  DM_ASSIGN_OR_RETURN(const CommandResult result,
                       Run("umask 077; set -C; cat >\"$part\" && set +C && "
                           "[ $(wc -c <\"$part\") -eq $size ] && chmod $mode \"$part\" && "
                           "{ [ ! -d \"$target\" ] || { echo Is a directory >&2; false; }; } && "
@@ -198,12 +199,12 @@ absl::Status LinkedConnection::UploadByCommand(absl::string_view path, mode_t mo
 absl::StatusOr<std::string> LinkedConnection::DownloadByCommand(absl::string_view path,
                                                                 size_t max_bytes,
                                                                 const CallLimits& limits) {
-  RunOptions options;
+  CommandOptions options;
   options.limits = limits;
   options.max_output_bytes = max_bytes + kMaxErrorTextBytes;
   options.env = {{"LC_ALL", "C"}};
   DM_ASSIGN_OR_RETURN(
-      RunResult result,
+      CommandResult result,
       Run(absl::StrCat("head -c ", max_bytes + 1, " <", ShellQuote(path)), std::move(options)));
   const std::string context = absl::StrCat("reading ", path);
   if (!result.ok()) return FileError(result, context);

@@ -24,7 +24,7 @@ class LinkedConnection final : public SshConnection,
   std::string host_key_sha256() const override { return link_->host_key_sha256(); }
   bool alive() const override { return link_->health().ok(); }
   int64_t commands_run() const override { return link_->commands_run(); }
-  absl::StatusOr<RunResult> Run(absl::string_view command, RunOptions options) override;
+  absl::StatusOr<CommandResult> Run(absl::string_view command, CommandOptions options) override;
   absl::Status Upload(absl::string_view path, mode_t mode, absl::string_view contents,
                       const CallLimits& limits) override;
   absl::StatusOr<std::string> Download(absl::string_view path, size_t max_bytes,

@@ -94,7 +94,7 @@ void Connector::Dial(absl::Duration now) {
   session_ = *std::move(session);
   heard_at_ = now;
   state_ = State::kHandshake;
-  if (session_->Connect((*dialed)->Release()) == SSH_ERROR) Finish(Lost());
+  if (session_->Connect((*dialed)->release()) == SSH_ERROR) Finish(Lost());
 }
 
 void Connector::Handshake() {
@@ -131,7 +131,7 @@ void Connector::StartAgent() {
   if (!agent.ok()) return Finish(agent.status());
   agent_fd_ = Duplicate(agent->get());
   session_fd_ = Duplicate(ssh_get_fd(session_->get()));
-  ssh_set_agent_socket(session_->get(), agent->Release());
+  ssh_set_agent_socket(session_->get(), agent->release());
   state_ = State::kAgent;
   heard_at_ = SteadyNow();
   agent_thread_ = std::thread([self = weak_from_this(), reactor = &reactor_,

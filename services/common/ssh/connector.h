@@ -11,10 +11,10 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/common/process/unique_fd.h"
 #include "services/common/ssh/libssh_session.h"
 #include "services/common/ssh/reactor.h"
 #include "services/common/ssh/tcp_dialer.h"
-#include "services/common/ssh/unique_fd.h"
 
 namespace machine::common {
 

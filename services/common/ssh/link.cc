@@ -45,7 +45,7 @@ short Link::poll_events() const {
   return static_cast<short>(POLLIN | (writes ? POLLOUT : 0));
 }
 
-void Link::Open(std::shared_ptr<Channel> channel) {
+void Link::Open(std::shared_ptr<SshChannel> channel) {
   if (session_ == nullptr) return channel->Fail(health());
   if (!channel->spec().is_tunnel()) ++commands_run_;
   waiting_.push_back(std::move(channel));
@@ -112,7 +112,7 @@ size_t Link::OpenSessions() const {
 }
 
 // A refused session waits for another to end where there is one; else it fails.
-void Link::JudgeDenial(Channel& channel) {
+void Link::JudgeDenial(SshChannel& channel) {
   if (ssh_is_connected(session_->get()) == 0) return;
   if (channel.spec().is_tunnel()) {
     return channel.Fail(Unreachable(absl::StrCat(
@@ -166,7 +166,7 @@ void Link::Close(const absl::Status& cause) {
     absl::MutexLock lock(&mu_);
     health_ = cause;
   }
-  std::vector<std::shared_ptr<Channel>> channels = std::exchange(channels_, {});
+  std::vector<std::shared_ptr<SshChannel>> channels = std::exchange(channels_, {});
   for (auto& channel : std::exchange(waiting_, {})) channels.push_back(std::move(channel));
   for (const auto& channel : channels) channel->Fail(cause);
   session_.reset();

@@ -31,7 +31,7 @@ class Link final : public Pollable {
   absl::Status health() const;
 
   // On the loop's thread.
-  void Open(std::shared_ptr<Channel> channel);
+  void Open(std::shared_ptr<SshChannel> channel);
   /// Something about its channels changed: step at the next occasion.
   void Wake() { wake_at_ = absl::ZeroDuration(); }
   void Close(const absl::Status& cause);
@@ -46,7 +46,7 @@ class Link final : public Pollable {
  private:
   void StepChannels(absl::Duration now);
   void OpenWaiting(absl::Duration now);
-  void JudgeDenial(Channel& channel);
+  void JudgeDenial(SshChannel& channel);
   void CheckStarts(absl::Duration now);
   void KeepAlive(absl::Duration now);
   size_t OpenSessions() const;
@@ -55,8 +55,8 @@ class Link final : public Pollable {
   const std::string name_;
   const std::string host_key_sha256_;
   std::unique_ptr<LibsshSession> session_;
-  std::vector<std::shared_ptr<Channel>> waiting_;  // For the server's limit on sessions.
-  std::vector<std::shared_ptr<Channel>> channels_;
+  std::vector<std::shared_ptr<SshChannel>> waiting_;  // For the server's limit on sessions.
+  std::vector<std::shared_ptr<SshChannel>> channels_;
   size_t max_sessions_;
   absl::Duration wake_at_ = absl::ZeroDuration();
   absl::Duration heard_at_;

@@ -13,8 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "services/common/process/unique_fd.h"
 #include "services/common/ssh/ssh.h"
-#include "services/common/ssh/unique_fd.h"
 
 namespace machine::common {
 

@@ -18,7 +18,7 @@ namespace {
 struct Progress {
   absl::Mutex mu;
   absl::CondVar changed;
-  RunResult result ABSL_GUARDED_BY(mu);
+  CommandResult result ABSL_GUARDED_BY(mu);
   std::string fresh ABSL_GUARDED_BY(mu);  // Standard output that has not been split into lines.
   bool has_exited ABSL_GUARDED_BY(mu) = false;
   absl::Status failure ABSL_GUARDED_BY(mu);
@@ -64,7 +64,7 @@ SessionCallbacks CollectInto(const std::shared_ptr<Progress>& progress, size_t m
 // Hands out whole lines, and the last one without an end when the output is over.
 class LineSplitter final {
  public:
-  explicit LineSplitter(const RunOptions& options) : on_line_(options.on_stdout_line) {}
+  explicit LineSplitter(const CommandOptions& options) : on_line_(options.on_stdout_line) {}
 
   void Add(absl::string_view bytes) {
     rest_.append(bytes.data(), bytes.size());
@@ -91,7 +91,7 @@ class LineSplitter final {
 
 }  // namespace
 
-absl::StatusOr<RunResult> RunToEnd(const OpenSession& open, const RunOptions& options) {
+absl::StatusOr<CommandResult> RunToEnd(const OpenSession& open, const CommandOptions& options) {
   DM_RETURN_IF_ERROR(CheckLimits(options.limits, "the command"));
   const bool wants_lines = options.on_stdout_line != nullptr;
   const auto progress = std::make_shared<Progress>();

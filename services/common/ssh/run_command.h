@@ -13,8 +13,8 @@ namespace machine::common {
 
 using OpenSession = std::function<absl::StatusOr<std::shared_ptr<SshSession>>(SessionCallbacks)>;
 
-/// Runs what `open` starts, as SshConnection::Run() documents it. RunOptions::env is not used.
-absl::StatusOr<RunResult> RunToEnd(const OpenSession& open, const RunOptions& options);
+/// Runs what `open` starts, as SshConnection::Run() documents it. CommandOptions::env is not used.
+absl::StatusOr<CommandResult> RunToEnd(const OpenSession& open, const CommandOptions& options);
 
 /// `command` with `env` exported before it.
 std::string WithEnv(absl::string_view command, const std::map<std::string, std::string>& env);

@@ -2,7 +2,7 @@
 //
 //   SshLoop loop;
 //   DM_ASSIGN_OR_RETURN(auto ssh, loop.Connect(target, {.deadline = absl::Now() + kLimit}));
-//   DM_ASSIGN_OR_RETURN(const RunResult result, ssh->Run("cat /etc/os-release"));
+//   DM_ASSIGN_OR_RETURN(const CommandResult result, ssh->Run("cat /etc/os-release"));
 //
 // Every libssh object belongs to the one thread of its SshLoop; callers are ordinary threads that
 // wait for a result, or callbacks of a streaming session. The user's ssh configuration and
@@ -54,7 +54,7 @@ struct CallLimits {
   std::function<bool()> cancelled;
 };
 
-struct RunOptions {
+struct CommandOptions {
   std::string stdin_data;  ///< All of standard input; the command sees its end after it.
   /// Exported before the command. Not for secrets: it shows in the host's process list.
   std::map<std::string, std::string> env;
@@ -66,7 +66,7 @@ struct RunOptions {
 };
 
 /// How a command ended.
-struct RunResult {
+struct CommandResult {
   int exit_code = 0;   ///< 128 + n for a known signal n, as a shell says it.
   std::string signal;  ///< "KILL", "TERM"… when a signal ended it, else empty.
   std::string stdout_data;
@@ -88,7 +88,7 @@ struct SessionCallbacks {
   absl::AnyInvocable<void()> on_eof;
   /// `bytes` more of what was given to Write() have left its buffer.
   absl::AnyInvocable<void(size_t bytes)> on_written;
-  /// The command ended; for a tunnel, the far side closed (code 0). As in RunResult.
+  /// The command ended; for a tunnel, the far side closed (code 0). As in CommandResult.
   absl::AnyInvocable<void(int exit_code, absl::string_view signal)> on_exit;
   /// It could not be started, or the connection was lost.
   absl::AnyInvocable<void(const absl::Status& status)> on_error;
@@ -151,7 +151,8 @@ class SshConnection {
   /// SSH_UNREACHABLE (connection lost, the command may or may not have run), DEADLINE_EXCEEDED
   /// STEP_TIMEOUT or CANCELLED. The command then loses its input and output and is sent SIGTERM,
   /// which sshd does since OpenSSH 7.9 and not for root: one that writes nothing may go on.
-  virtual absl::StatusOr<RunResult> Run(absl::string_view command, RunOptions options = {}) = 0;
+  virtual absl::StatusOr<CommandResult> Run(absl::string_view command,
+                                            CommandOptions options = {}) = 0;
 
   /// Writes a file as the login user (a relative path is below the home folder): beside it first,
   /// then renamed over it, so that a reader sees the old file or the new one, never with more

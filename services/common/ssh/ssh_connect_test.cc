@@ -17,9 +17,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/common/process/unique_fd.h"
 #include "services/common/ssh/ssh.h"
 #include "services/common/ssh/sshd_for_test.h"
-#include "services/common/ssh/unique_fd.h"
 #include "services/common/status/status.h"
 
 namespace machine::common {
@@ -46,7 +46,7 @@ class Listener final {
   }
   int port() const { return port_; }
   UniqueFd Accept() const { return UniqueFd(accept(fd_.get(), nullptr, nullptr)); }
-  void Close() { fd_.Reset(); }
+  void Close() { fd_.reset(); }
 
  private:
   UniqueFd fd_;

@@ -5,12 +5,16 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "services/common/process/run.h"
+#include "services/common/rpc/channel.h"
+#include "services/common/ssh/channel.h"
 #include "services/common/ssh/ssh.h"
 #include "services/common/ssh/sshd_for_test.h"
 #include "services/common/status/status.h"
@@ -33,11 +37,11 @@ class SshRunTest : public testing::Test {
     ssh_ = *std::move(connection);
   }
 
-  RunResult MustRun(absl::string_view command, RunOptions options = {}) {
+  CommandResult MustRun(absl::string_view command, CommandOptions options = {}) {
     options.limits = Within(kLong);
     const auto result = ssh_->Run(command, std::move(options));
     EXPECT_TRUE(result.ok()) << result.status();
-    return result.ok() ? *result : RunResult{.exit_code = -1};
+    return result.ok() ? *result : CommandResult{.exit_code = -1};
   }
 
   SshLoop loop_;
@@ -49,7 +53,7 @@ TEST_F(SshRunTest, ReportsHowTheCommandEnded) {
   ASSERT_NO_FATAL_FAILURE(Connect());
   EXPECT_TRUE(MustRun("true").ok());
   EXPECT_EQ(MustRun("exit 3").exit_code, 3);
-  const RunResult killed = MustRun("kill -TERM $$");
+  const CommandResult killed = MustRun("kill -TERM $$");
   EXPECT_EQ(killed.signal, "TERM");
   EXPECT_EQ(killed.exit_code, 143);
   EXPECT_FALSE(killed.ok());
@@ -57,9 +61,26 @@ TEST_F(SshRunTest, ReportsHowTheCommandEnded) {
   EXPECT_EQ(loop_.connections_opened(), 1);
 }
 
+// Programs link these layers together, so their types must not share names: here that would not
+// compile.
+static_assert(!std::is_same_v<RunOptions, CommandOptions>);
+static_assert(!std::is_same_v<RunResult, CommandResult>);
+static_assert(!std::is_same_v<Channel, SshChannel>);
+
+TEST_F(SshRunTest, ACommandThereEndsAsAProgramHereDoes) {
+  ASSERT_NO_FATAL_FAILURE(Connect());
+  constexpr char kCommand[] = "cat; echo problem >&2; exit 3";
+  const auto here = RunProgram({"sh", "-c", kCommand}, RunOptions{.stdin_data = "text"});
+  ASSERT_TRUE(here.ok()) << here.status();
+  const CommandResult there = MustRun(kCommand, {.stdin_data = "text"});
+  EXPECT_EQ(there.exit_code, here->exit_code);
+  EXPECT_EQ(there.stdout_data, here->stdout_data);
+  EXPECT_EQ(there.stderr_data, here->stderr_data);
+}
+
 TEST_F(SshRunTest, KeepsStandardOutputAndErrorApart) {
   ASSERT_NO_FATAL_FAILURE(Connect());
-  const RunResult result = MustRun("echo out; echo err >&2");
+  const CommandResult result = MustRun("echo out; echo err >&2");
   EXPECT_EQ(result.stdout_data, "out\n");
   EXPECT_EQ(result.stderr_data, "err\n");
 }
@@ -72,13 +93,13 @@ TEST_F(SshRunTest, SendsAMebibyteOfInputUnchanged) {
   std::ofstream(path, std::ios::binary) << data;
   const auto expected = RunForTest({"sha256sum", path});
   ASSERT_TRUE(expected.ok()) << expected.status();
-  const RunResult sum = MustRun("sha256sum", {.stdin_data = data});
+  const CommandResult sum = MustRun("sha256sum", {.stdin_data = data});
   EXPECT_EQ(sum.stdout_data.substr(0, 64), expected->substr(0, 64));
 }
 
 TEST_F(SshRunTest, ReceivesManyMebibytesUnchanged) {
   ASSERT_NO_FATAL_FAILURE(Connect());
-  const RunResult result = MustRun("yes 0123456789abcde | head -c 8388608");
+  const CommandResult result = MustRun("yes 0123456789abcde | head -c 8388608");
   ASSERT_EQ(result.stdout_data.size(), 8u << 20);
   for (size_t i = 0; i < result.stdout_data.size(); i += 16) {
     ASSERT_EQ(result.stdout_data.compare(i, 16, "0123456789abcde\n"), 0) << i;
@@ -87,14 +108,14 @@ TEST_F(SshRunTest, ReceivesManyMebibytesUnchanged) {
 
 TEST_F(SshRunTest, ExportsTheEnvironmentWithoutTheServersLeave) {
   ASSERT_NO_FATAL_FAILURE(Connect());
-  const RunResult result =
+  const CommandResult result =
       MustRun("printf %s \"$GREETING\"", {.env = {{"GREETING", "it's a 'test' $HOME"}}});
   EXPECT_EQ(result.stdout_data, "it's a 'test' $HOME");
 }
 
 TEST_F(SshRunTest, DropsOutputBeyondTheLimitAndSaysSo) {
   ASSERT_NO_FATAL_FAILURE(Connect());
-  const RunResult result = MustRun("echo 0123456789", {.max_output_bytes = 4});
+  const CommandResult result = MustRun("echo 0123456789", {.max_output_bytes = 4});
   EXPECT_EQ(result.stdout_data, "0123");
   EXPECT_TRUE(result.truncated);
   EXPECT_FALSE(MustRun("printf 0123", {.max_output_bytes = 4}).truncated);
@@ -104,7 +125,7 @@ TEST_F(SshRunTest, HandsOutLinesWhileTheCommandRuns) {
   ASSERT_NO_FATAL_FAILURE(Connect());
   const std::string fifo = sshd_->dir() + "/fifo";
   std::vector<std::string> lines;
-  RunOptions options;
+  CommandOptions options;
   options.on_stdout_line = [&](absl::string_view line) {
     lines.emplace_back(line);
     // The command ends only after its first line has arrived here.
@@ -118,7 +139,7 @@ TEST_F(SshRunTest, HandsOutLinesWhileTheCommandRuns) {
 TEST_F(SshRunTest, ASlowLineCallbackSeesEveryLine) {
   ASSERT_NO_FATAL_FAILURE(Connect());
   size_t count = 0;
-  RunOptions options;
+  CommandOptions options;
   options.max_output_bytes = 0;
   options.on_stdout_line = [&](absl::string_view line) {
     ASSERT_EQ(line, absl::StrCat(++count));
@@ -172,7 +193,7 @@ TEST_F(SshRunTest, TheDeadlineTakesAwayTheCommandsInputAndOutput) {
 TEST_F(SshRunTest, ACancelledCommandReturnsAtOnceAndTheConnectionGoesOn) {
   ASSERT_NO_FATAL_FAILURE(Connect());
   std::atomic<bool> cancelled = false;
-  RunOptions options;
+  CommandOptions options;
   options.limits.cancelled = [&] { return cancelled.load(); };
   options.on_stdout_line = [&](absl::string_view) { cancelled = true; };
   const auto result = ssh_->Run("echo started; exec sleep 1000", std::move(options));
@@ -182,7 +203,7 @@ TEST_F(SshRunTest, ACancelledCommandReturnsAtOnceAndTheConnectionGoesOn) {
 
 TEST_F(SshRunTest, AServerKilledInMidCommandIsUnavailable) {
   ASSERT_NO_FATAL_FAILURE(Connect());
-  RunOptions options{.limits = Within(kLong)};
+  CommandOptions options{.limits = Within(kLong)};
   options.on_stdout_line = [&](absl::string_view) { sshd_->Kill(); };
   const auto result = ssh_->Run("echo started; exec sleep 1000", std::move(options));
   EXPECT_EQ(result.status().code(), absl::StatusCode::kUnavailable) << result.status();
@@ -204,7 +225,7 @@ TEST(SshKeepAliveTest, AFrozenServerIsFoundOutAndALivingIdleOneIsKept) {
   const auto idle = (*ssh)->Run("sleep 4; echo alive", {.limits = Within(kLong)});
   ASSERT_TRUE(idle.ok()) << idle.status();
   EXPECT_EQ(idle->stdout_data, "alive\n");
-  RunOptions options{.limits = Within(kLong)};
+  CommandOptions options{.limits = Within(kLong)};
   options.on_stdout_line = [&](absl::string_view) { (*sshd)->Freeze(true); };
   const auto result = (*ssh)->Run("echo started; exec sleep 1000", std::move(options));
   (*sshd)->Freeze(false);
@@ -221,7 +242,7 @@ TEST_F(SshRunTest, TheEndOfTheLoopEndsWhatRuns) {
   ASSERT_TRUE(ssh.ok()) << ssh.status();
   absl::Notification started;
   std::thread caller([&] {
-    RunOptions options;
+    CommandOptions options;
     options.on_stdout_line = [&](absl::string_view) { started.Notify(); };
     const auto result = (*ssh)->Run("echo started; exec sleep 1000", std::move(options));
     EXPECT_EQ(result.status().code(), absl::StatusCode::kUnavailable) << result.status();

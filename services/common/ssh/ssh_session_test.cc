@@ -15,9 +15,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "services/common/process/unique_fd.h"
 #include "services/common/ssh/ssh.h"
 #include "services/common/ssh/sshd_for_test.h"
-#include "services/common/ssh/unique_fd.h"
 #include "services/common/status/status.h"
 
 namespace machine::common {

@@ -24,7 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "services/common/ssh/unique_fd.h"
+#include "services/common/process/unique_fd.h"
 #include "services/common/status/status.h"
 
 namespace machine::common {

@@ -101,7 +101,7 @@ std::optional<absl::StatusOr<UniqueFd>> TcpDialer::Step(absl::Duration now) {
 std::optional<absl::StatusOr<UniqueFd>> TcpDialer::NextAddress(absl::Duration now) {
   for (; next_ < addresses_.size();) {
     const HostAddress& to = addresses_[next_++];
-    fd_.Reset(socket(to.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    fd_.reset(socket(to.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd_.valid()) {
       NoteFailure(ErrnoText(errno));
       continue;
@@ -119,7 +119,7 @@ std::optional<absl::StatusOr<UniqueFd>> TcpDialer::NextAddress(absl::Duration no
 }
 
 void TcpDialer::NoteFailure(absl::string_view cause) {
-  fd_.Reset();
+  fd_.reset();
   // The addresses of one name mostly fail alike; once is enough then.
   if (std::find(causes_.begin(), causes_.end(), cause) == causes_.end()) {
     causes_.emplace_back(cause);

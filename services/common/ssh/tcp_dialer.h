@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "services/common/process/unique_fd.h"
 #include "services/common/ssh/ssh.h"
-#include "services/common/ssh/unique_fd.h"
 
 namespace machine::common {
 

@@ -160,7 +160,7 @@ absl::Status ParseFacts(absl::string_view output, Facts& facts) {
 absl::StatusOr<Facts> DetectFacts(common::CallScope& call, RemoteHost& host) {
   HostScript script;
   script.text = absl::StrCat(kAccessScript, kFactsScript, "MACHINE_FACTS_END\n");
-  DM_ASSIGN_OR_RETURN(const common::RunResult result, host.Run(call, script));
+  DM_ASSIGN_OR_RETURN(const common::CommandResult result, host.Run(call, script));
   if (!result.ok()) {
     return Error(absl::StatusCode::kFailedPrecondition,
                  machine::v1::ERROR_REASON_HOST_COMMAND_FAILED,

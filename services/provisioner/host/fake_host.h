@@ -18,7 +18,7 @@ class FakeHost final : public RemoteHost {
  public:
   void Answer(absl::string_view stdout_data, int exit_code = 0,
               absl::string_view stderr_data = "") {
-    common::RunResult result;
+    common::CommandResult result;
     result.stdout_data = std::string(stdout_data);
     result.stderr_data = std::string(stderr_data);
     result.exit_code = exit_code;
@@ -26,12 +26,12 @@ class FakeHost final : public RemoteHost {
   }
   void Answer(absl::Status status) { answers_.push_back(std::move(status)); }
 
-  absl::StatusOr<common::RunResult> Run(common::CallScope& call,
-                                        const HostScript& script) override {
+  absl::StatusOr<common::CommandResult> Run(common::CallScope& call,
+                                            const HostScript& script) override {
     if (absl::Status status = call.Check(); !status.ok()) return status;
     scripts_.push_back(script);
     if (answers_.empty()) return absl::InternalError("the fake host has no more answers");
-    absl::StatusOr<common::RunResult> answer = std::move(answers_.front());
+    absl::StatusOr<common::CommandResult> answer = std::move(answers_.front());
     answers_.pop_front();
     if (answer.ok() && script.on_line) {
       for (absl::string_view line : absl::StrSplit(answer->stdout_data, '\n', absl::SkipEmpty())) {
@@ -49,7 +49,7 @@ class FakeHost final : public RemoteHost {
   size_t answers_left() const { return answers_.size(); }
 
  private:
-  std::deque<absl::StatusOr<common::RunResult>> answers_;
+  std::deque<absl::StatusOr<common::CommandResult>> answers_;
   std::vector<HostScript> scripts_;
 };
 

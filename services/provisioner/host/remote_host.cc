@@ -18,10 +18,11 @@ std::string AsFunction(absl::string_view script) {
 SshHost::SshHost(std::shared_ptr<common::SshConnection> connection, absl::string_view user)
     : connection_(std::move(connection)), user_(user) {}
 
-absl::StatusOr<common::RunResult> SshHost::Run(common::CallScope& call, const HostScript& script) {
+absl::StatusOr<common::CommandResult> SshHost::Run(common::CallScope& call,
+                                                   const HostScript& script) {
   if (absl::Status status = call.Check(); !status.ok()) return status;
   ++commands_run_;
-  common::RunOptions options;
+  common::CommandOptions options;
   options.stdin_data = AsFunction(script.text);
   options.limits = LimitsOf(call);
   options.max_output_bytes = 1 << 20;

@@ -36,8 +36,8 @@ class RemoteHost {
   /// Blocks until the script has ended. OK whatever its exit code. Otherwise UNAVAILABLE
   /// SSH_UNREACHABLE, DEADLINE_EXCEEDED STEP_TIMEOUT or CANCELLED. A script that was cut off on its
   /// way does not run at all.
-  virtual absl::StatusOr<common::RunResult> Run(common::CallScope& call,
-                                                const HostScript& script) = 0;
+  virtual absl::StatusOr<common::CommandResult> Run(common::CallScope& call,
+                                                    const HostScript& script) = 0;
 
   /// Commands run so far.
   virtual int commands_run() const = 0;
@@ -52,7 +52,8 @@ class SshHost final : public RemoteHost {
  public:
   SshHost(std::shared_ptr<common::SshConnection> connection, absl::string_view user);
 
-  absl::StatusOr<common::RunResult> Run(common::CallScope& call, const HostScript& script) override;
+  absl::StatusOr<common::CommandResult> Run(common::CallScope& call,
+                                            const HostScript& script) override;
   int commands_run() const override { return commands_run_; }
   std::string host_key_sha256() const override { return connection_->host_key_sha256(); }
   std::string user() const override { return user_; }

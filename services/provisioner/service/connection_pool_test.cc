@@ -22,7 +22,7 @@ class FakeConnection final : public SshConnection {
   std::string host_key_sha256() const override { return "key"; }
   bool alive() const override { return alive_; }
   int64_t commands_run() const override { return 0; }
-  absl::StatusOr<common::RunResult> Run(absl::string_view, common::RunOptions) override {
+  absl::StatusOr<common::CommandResult> Run(absl::string_view, common::CommandOptions) override {
     return absl::InternalError("not in this test");
   }
   absl::Status Upload(absl::string_view, mode_t, absl::string_view,

@@ -68,7 +68,7 @@ absl::StatusOr<HostInfo> HostAccess::Wait(CallScope& call, const SshTarget& targ
       return info;
     }
     // The host may have been restarted since, and nobody told us.
-    common::RunOptions options;
+    common::CommandOptions options;
     options.limits = LimitsOf(call);
     options.limits.deadline = std::min(call.deadline(), absl::Now() + kProofTimeout);
     metrics_.Count("provisioner_commands_total", {});

@@ -45,7 +45,7 @@ Failure ReadFailure(absl::string_view stdout_data) {
   return failure;
 }
 
-absl::Status FailureStatus(const common::RunResult& result, absl::string_view step) {
+absl::Status FailureStatus(const common::CommandResult& result, absl::string_view step) {
   Failure failure = ReadFailure(result.stdout_data);
   if (failure.what.empty()) {
     failure.what = step == "install" ? "installing the engine" : absl::StrCat("step ", step);
@@ -76,7 +76,7 @@ absl::StatusOr<ScriptOutcome> RunHostScript(common::CallScope& call, RemoteHost&
   script.on_line = [&call](absl::string_view line) {
     if (absl::ConsumePrefix(&line, "@say ")) call.Progress(PrintableText(line, 300));
   };
-  DM_ASSIGN_OR_RETURN(common::RunResult result, host.Run(call, script));
+  DM_ASSIGN_OR_RETURN(common::CommandResult result, host.Run(call, script));
   if (!result.ok()) return FailureStatus(result, step);
   ScriptOutcome outcome;
   outcome.changed = absl::StrContains(result.stdout_data, "@changed\n");
