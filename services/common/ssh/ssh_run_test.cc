@@ -78,6 +78,11 @@ TEST_F(SshRunTest, ACommandThereEndsAsAProgramHereDoes) {
   EXPECT_EQ(there.stderr_data, here->stderr_data);
 }
 
+TEST_F(SshRunTest, TheUsersOwnShellFilesAreNotReadInTests) {
+  ASSERT_NO_FATAL_FAILURE(Connect());
+  EXPECT_EQ(MustRun("echo $HOME").stdout_data, absl::StrCat(sshd_->dir(), "\n"));
+}
+
 TEST_F(SshRunTest, KeepsStandardOutputAndErrorApart) {
   ASSERT_NO_FATAL_FAILURE(Connect());
   const CommandResult result = MustRun("echo out; echo err >&2");

@@ -200,6 +200,8 @@ absl::Status SshdForTest::Spawn(const std::vector<std::string>& config) {
                              << "/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\n"
                                 "PermitRootLogin yes\nPasswordAuthentication no\n"
                                 "MaxStartups 500:1:1000\n"
+                             // What the developer's shell does at its start is not of the test.
+                             << "SetEnv HOME=" << dir() << "\n"
                              << (has_subsystem ? "" : "Subsystem sftp internal-sftp\n");
   int pipe_fds[2] = {-1, -1};
   if (pipe2(pipe_fds, O_CLOEXEC) != 0) return absl::InternalError(ErrnoText(errno));

@@ -34,7 +34,9 @@ class ShortTempDirForTest final {
   std::string path_;
 };
 
-/// A running server; commands run as the current user. Thread-safe after Start().
+/// A running server; commands run as the current user, at home in its folder, so that no start-up
+/// file of the user's shell is read: one that waits for a lock made tests time out. Thread-safe
+/// after Start().
 class SshdForTest final {
  public:
   /// Starts it and waits until it listens.
