@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <cstdlib>
 #include <string>
@@ -32,8 +31,6 @@ TEST_F(StoreCommandTest, ABackupIsRestoredToAnotherStoragePath) {
   ASSERT_TRUE(backed_up.ok()) << backed_up.status();
   EXPECT_THAT(*backed_up, HasSubstr(folder_ + "/server/sealing.key, which is not in it"));
   const std::string other = folder_ + "/other";
-  ASSERT_EQ(mkdir(other.c_str(), 0700), 0);
-  ASSERT_EQ(mkdir((other + "/server").c_str(), 0700), 0);
   const auto restored = RunStoreCommand({"restore", folder_ + "/b", "--storage-path", other});
   ASSERT_TRUE(restored.ok()) << restored.status();
   EXPECT_EQ(SqliteStore::Open(other + "/server/store.db").value()->orchestrator_id(), id);

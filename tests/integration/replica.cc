@@ -52,6 +52,11 @@ void Replica::Kill() {
   process_->Wait();
 }
 
+void Replica::Stop() {
+  process_->Signal(SIGTERM);
+  EXPECT_EQ(process_->Wait().exit_code, 0);
+}
+
 absl::StatusOr<common::Channel> Replica::Connect() const {
   DM_ASSIGN_OR_RETURN(const std::string text, common::ReadFile(storage_ + "/server/server.json"));
   const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);

@@ -33,6 +33,8 @@ class Replica {
   void Signal(int signal) { process_->Signal(signal); }
   /// By SIGKILL, and waits for the end.
   void Kill();
+  /// In order, by SIGTERM, and waits for the end.
+  void Stop();
   /// What it has logged.
   std::string Log() const { return process_->ErrSoFar(); }
   bool running() const { return process_.has_value(); }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -219,6 +220,20 @@ TEST_F(ReplicasTest, AnOperationOfAKilledOrchestratorGoesOnElsewhereInTime) {
   ASSERT_FALSE(events.empty());
   EXPECT_EQ(events.back().operation().error().code(),
             static_cast<int>(absl::StatusCode::kCancelled));
+  ExpectNoForeignWrites();
+}
+
+TEST_F(ReplicasTest, OneThatEndsInOrderLeavesNoLeaseBehind) {
+  const std::string operation = Create(Slow("dev", absl::Minutes(10)), 0);
+  const std::string owner = OwnerOf(operation);
+  replicas_[0]->Stop();
+  EXPECT_EQ(
+      Count(absl::StrCat("SELECT count(*) FROM operations WHERE lease_until > 0 AND owner = '",
+                         absl::StripAsciiWhitespace(owner), "'")),
+      0);
+  ASSERT_TRUE(Eventually(kLimit, [&] { return OwnerOf(operation) != owner; }));
+  EXPECT_TRUE(replicas_[1]->Cancel(operation).ok());
+  EXPECT_FALSE(Events(2, operation).empty());
   ExpectNoForeignWrites();
 }
 

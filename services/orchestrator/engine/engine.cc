@@ -102,7 +102,8 @@ void Engine::KeepLeases() {
     parts_.log.Error("cannot renew leases", {{"error", std::string(status.message())}});
   }
   // Sooner after a failure, so that the end of the tenure is not noticed too late.
-  parts_.executor.RunAfter(renewed ? times_.renew : times_.renew / 5, [this] { KeepLeases(); });
+  const bool hurry = !renewed && times_.give_up != absl::InfiniteDuration();
+  parts_.executor.RunAfter(hurry ? times_.renew / 5 : times_.renew, [this] { KeepLeases(); });
 }
 
 void Engine::Run(const OperationRecord& operation, absl::string_view owner) {

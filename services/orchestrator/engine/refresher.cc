@@ -54,8 +54,11 @@ void Refresher::Tick() {
   if (!ours.ok() || !*ours) {
     return parts_.executor.RunAfter(interval_, [this] { Tick(); });
   }
-  Refresh(index_.All(), kRefreshTimeout,
-          [this] { parts_.executor.RunAfter(interval_, [this] { Tick(); }); });
+  const int64_t start_us = absl::ToUnixMicros(parts_.clock.Now());
+  Refresh(index_.All(), kRefreshTimeout, [this, start_us] {
+    if (!stopping_) parts_.store.TellObserved(start_us);
+    parts_.executor.RunAfter(interval_, [this] { Tick(); });
+  });
 }
 
 void Refresher::Refresh(const std::vector<MachinePointer>& machines, absl::Duration timeout,

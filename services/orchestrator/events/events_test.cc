@@ -114,5 +114,22 @@ TEST(MachineIndexTest, AnOlderObservationTimeNeverReplacesANewerOne) {
   EXPECT_EQ(ToMessage(*index.Find("dev")).observe_time().seconds(), 5);
 }
 
+TEST(MachineIndexTest, WhatAnotherProcessObservedCountsForAllButThoseAtWork) {
+  MachineIndex index;
+  index.Load(MakeMachine("dev", "u1"));
+  machine::v1::Machine busy = MakeMachine("busy", "u2");
+  busy.set_pending_operation("operations/1");
+  index.Load(busy);
+  index.Find("dev")->observed_us = 5;
+  StoreChanges changes;
+  changes.observed_us = 7;
+  index.Apply(changes);
+  EXPECT_EQ(index.Find("dev")->observed_us, 7);
+  EXPECT_EQ(index.Find("busy")->observed_us, 0);
+  changes.observed_us = 6;
+  index.Apply(changes);
+  EXPECT_EQ(index.Find("dev")->observed_us, 7);
+}
+
 }  // namespace
 }  // namespace machine::orchestrator

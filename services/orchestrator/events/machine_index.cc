@@ -33,6 +33,13 @@ void MachineIndex::Load(const machine::v1::Machine& machine) {
 
 void MachineIndex::Apply(const StoreChanges& changes) {
   absl::MutexLock lock(&mu_);
+  if (changes.observed_us > 0) {
+    for (const auto& [uid, indexed] : by_uid_) {
+      // One that an operation is at work on was not asked.
+      if (!indexed->machine.pending_operation().empty()) continue;
+      indexed->observed_us = std::max(indexed->observed_us.load(), changes.observed_us);
+    }
+  }
   for (const StoreChanges::MachineChange& change : changes.machines) {
     const machine::v1::Machine& machine = change.record.machine();
     if (!change.removed) {

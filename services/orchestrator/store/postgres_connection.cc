@@ -238,17 +238,17 @@ absl::StatusOr<SqlStatement> PostgresConnection::QueryValues(absl::string_view s
   return SqlStatement(std::make_unique<Cursor>(std::move(result)));
 }
 
-std::vector<std::string> PostgresConnection::TakeNotifications() {
-  std::vector<std::string> payloads;
+std::vector<std::pair<std::string, std::string>> PostgresConnection::TakeNotifications() {
+  std::vector<std::pair<std::string, std::string>> notifications;
   if (!alive() || PQconsumeInput(connection_.get()) == 0) {
     broken_ = true;
-    return payloads;
+    return notifications;
   }
   for (;;) {
     const std::unique_ptr<PGnotify, decltype(&PQfreemem)> notification(
         PQnotifies(connection_.get()), PQfreemem);
-    if (notification == nullptr) return payloads;
-    payloads.emplace_back(notification->extra);
+    if (notification == nullptr) return notifications;
+    notifications.emplace_back(notification->relname, notification->extra);
   }
 }
 

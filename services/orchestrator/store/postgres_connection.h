@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -48,8 +49,8 @@ class PostgresConnection final : public SqlConnection {
   bool alive() const;
   /// For poll(): readable when notifications have come.
   int socket() const { return PQsocket(connection_.get()); }
-  /// The payloads of the notifications that have come. Does not wait.
-  std::vector<std::string> TakeNotifications();
+  /// Channels and payloads of the notifications that have come. Does not wait.
+  std::vector<std::pair<std::string, std::string>> TakeNotifications();
 
  private:
   class Cursor;

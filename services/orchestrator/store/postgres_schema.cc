@@ -26,6 +26,14 @@ absl::StatusOr<int64_t> SchemaVersion(SqlConnection& db) {
   return found ? version.Int(0) : 0;
 }
 
+absl::Status TooNew(absl::string_view name, int64_t version, int64_t known) {
+  return common::Error(absl::StatusCode::kFailedPrecondition,
+                       machine::v1::ERROR_REASON_STATE_TOO_NEW,
+                       absl::StrCat("the store ", name, " was written by a newer version (schema ",
+                                    version, "; this one knows ", known, ")"),
+                       {{"store", std::string(name)}});
+}
+
 absl::Status MigrateFrom(SqlConnection& db, int64_t version) {
   const absl::Span<const char* const> migrations = PostgresMigrations();
   for (size_t next = static_cast<size_t>(version); next < migrations.size(); ++next) {
@@ -45,19 +53,23 @@ absl::Status MigrateFrom(SqlConnection& db, int64_t version) {
 
 }  // namespace
 
+absl::Status CheckPostgresSchema(SqlConnection& db, absl::string_view name) {
+  DM_ASSIGN_OR_RETURN(const int64_t version, SchemaVersion(db));
+  const int64_t known = static_cast<int64_t>(PostgresMigrations().size());
+  if (version == 0) return absl::NotFoundError(absl::StrCat("there is no store in ", name));
+  if (version > known) return TooNew(name, version, known);
+  if (version == known) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the store ", name, " is of an older version: start an orchestrator of this one first"));
+}
+
 absl::Status MigratePostgres(SqlConnection& db, absl::string_view name) {
   DM_RETURN_IF_ERROR(db.Execute("BEGIN"));
   absl::Cleanup rollback = [&] { db.Execute("ROLLBACK").IgnoreError(); };
   DM_RETURN_IF_ERROR(db.Query("SELECT pg_advisory_xact_lock(?1)", kMigrationLock).status());
   DM_ASSIGN_OR_RETURN(const int64_t version, SchemaVersion(db));
   const int64_t known = static_cast<int64_t>(PostgresMigrations().size());
-  if (version > known) {
-    return common::Error(
-        absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_STATE_TOO_NEW,
-        absl::StrCat("the store ", name, " was written by a newer version (schema ", version,
-                     "; this one knows ", known, ")"),
-        {{"store", std::string(name)}});
-  }
+  if (version > known) return TooNew(name, version, known);
   if (version < known) DM_RETURN_IF_ERROR(MigrateFrom(db, version));
   DM_RETURN_IF_ERROR(db.Execute("COMMIT"));
   std::move(rollback).Cancel();

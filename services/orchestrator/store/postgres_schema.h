@@ -12,6 +12,10 @@ namespace machine::orchestrator {
 /// The files of migrations/postgres/, in order: migration N leads from schema N-1 to N.
 absl::Span<const char* const> PostgresMigrations();
 
+/// Whether the tables are those of this version. NOT_FOUND when there are none, FAILED_PRECONDITION
+/// for another version. Changes nothing.
+absl::Status CheckPostgresSchema(SqlConnection& db, absl::string_view name);
+
 /// Brings the tables in the first schema of the search path up to date in one transaction; makes
 /// them, with a new orchestrator id, where there are none. Of several processes that do so at once,
 /// one does it. FAILED_PRECONDITION STATE_TOO_NEW when a newer version has been here; else as

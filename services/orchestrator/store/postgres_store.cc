@@ -19,7 +19,8 @@
 namespace machine::orchestrator {
 namespace {
 
-constexpr char kChannel[] = "machine_changes";
+constexpr absl::string_view kChannel = "machine_changes";
+constexpr absl::string_view kObservedChannel = "machine_observed";
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(100);
 constexpr absl::Duration kMaxBackoff = absl::Seconds(2);
 constexpr absl::Duration kPruneInterval = absl::Minutes(10);
@@ -154,7 +155,8 @@ void PostgresStore::Wait() {
 
 absl::Status PostgresStore::Connect() {
   DM_ASSIGN_OR_RETURN(db_, PostgresConnection::Connect(address_, IdleLimit(leases_)));
-  const absl::Status listening = db_->Execute(absl::StrCat("LISTEN ", kChannel));
+  const absl::Status listening =
+      db_->Execute(absl::StrCat("LISTEN ", kChannel, "; LISTEN ", kObservedChannel));
   if (!listening.ok()) db_ = nullptr;
   // What was told meanwhile was not heard.
   follow_ = true;
@@ -270,7 +272,7 @@ absl::Status PostgresStore::RunGroup(std::vector<SqlWrite>& group, Running& runn
   }
   if (running.revision != before) {
     DM_RETURN_IF_ERROR(db_->Change("UPDATE orchestrator SET revision = ?1", running.revision));
-    DM_RETURN_IF_ERROR(db_->Query("SELECT pg_notify(?1, ?2)", absl::string_view(kChannel),
+    DM_RETURN_IF_ERROR(db_->Query("SELECT pg_notify(?1, ?2)", kChannel,
                                   absl::string_view(absl::StrCat(running.revision)))
                            .status());
   }
@@ -307,14 +309,26 @@ void PostgresStore::PruneIfDue() {
 
 void PostgresStore::FollowIfDue() {
   if (db_ == nullptr || unresolved_.has_value()) return;
-  for (const std::string& payload : db_->TakeNotifications()) {
-    int64_t revision = 0;
-    follow_ = follow_ || !absl::SimpleAtoi(payload, &revision) || revision > seen_;
-  }
+  TakeNotifications();
   if (!follow_ && absl::Now() < poll_due_) return;
   poll_due_ = absl::Now() + std::min(leases_.poll, absl::Seconds(5));
   // A failure is that of the connection, and is gone on with on the next one.
   if (FollowChanges().ok()) follow_ = false;
+}
+
+void PostgresStore::TakeNotifications() {
+  for (const auto& [channel, payload] : db_->TakeNotifications()) {
+    int64_t number = 0;
+    if (!absl::SimpleAtoi(payload, &number)) continue;  // Not of this program.
+    if (channel == kChannel) {
+      follow_ = follow_ || number > seen_;
+      continue;
+    }
+    StoreChanges changes;
+    changes.observed_us = number;
+    absl::MutexLock lock(&listener_mu_);
+    if (listener_ != nullptr && number > 0) listener_(changes);
+  }
 }
 
 // One view of counter and rows.
@@ -400,6 +414,17 @@ absl::StatusOr<bool> PostgresStore::TakeRole(absl::string_view role) {
     return absl::OkStatus();
   }));
   return taken;
+}
+
+void PostgresStore::TellObserved(int64_t observed_us) {
+  Write(
+      [this, observed_us](StoreTransaction&) {
+        return db_
+            ->Query("SELECT pg_notify(?1, ?2)", kObservedChannel,
+                    absl::string_view(absl::StrCat(observed_us)))
+            .status();
+      },
+      nullptr);
 }
 
 }  // namespace machine::orchestrator

@@ -60,6 +60,7 @@ class PostgresStore final : public Store {
   absl::Status ReleaseLeases(absl::string_view owner) override;
   LeaseTimes lease_times() const override { return leases_; }
   absl::StatusOr<bool> TakeRole(absl::string_view role) override;
+  void TellObserved(int64_t observed_us) override;
   const std::string& orchestrator_id() const override { return orchestrator_id_; }
 
  private:
@@ -97,6 +98,7 @@ class PostgresStore final : public Store {
   absl::Status FollowChanges();
   absl::Status FollowWithinTransaction();
   void FollowIfDue();
+  void TakeNotifications();
   void PruneIfDue();
 
   const PostgresAddress address_;

@@ -213,6 +213,18 @@ TEST_F(PostgresStoreTest, ARoleIsOneProcesss) {
   EXPECT_FALSE(one->TakeRole("refresh").value());
 }
 
+TEST_F(PostgresStoreTest, AnObservationIsToldToAll) {
+  const auto one = Open();
+  const auto two = Open();
+  absl::Notification told;
+  two->SetListener([&](const StoreChanges& changes) {
+    EXPECT_EQ(changes.observed_us, 1'700'000'000'000'001);
+    told.Notify();
+  });
+  one->TellObserved(1'700'000'000'000'001);
+  EXPECT_TRUE(told.WaitForNotificationWithTimeout(kLimit));
+}
+
 TEST_F(PostgresStoreTest, ARestartOfTheDatabaseLosesNothingAndIsToldMeanwhile) {
   const auto store = Open();
   Heard heard(*store);

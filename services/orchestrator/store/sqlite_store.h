@@ -49,6 +49,7 @@ class SqliteStore final : public Store {
   absl::Status ReleaseLeases(absl::string_view owner) override;
   LeaseTimes lease_times() const override { return {}; }
   absl::StatusOr<bool> TakeRole(absl::string_view) override { return true; }
+  void TellObserved(int64_t) override {}
   const std::string& orchestrator_id() const override { return orchestrator_id_; }
 
  private:

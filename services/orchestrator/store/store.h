@@ -142,9 +142,13 @@ struct StoreChanges {
   /// This process was away from a shared store for so long that changes of others are no longer
   /// known: what it has in memory is not to be trusted.
   bool missed = false;
+  /// When a process on the store began to ask the providers of all machines, which it has finished
+  /// by now; microseconds since 1970, 0 when this is not told.
+  int64_t observed_us = 0;
 
   bool empty() const {
-    return machines.empty() && events.empty() && cancels.empty() && drivers.empty() && !missed;
+    return machines.empty() && events.empty() && cancels.empty() && drivers.empty() && !missed &&
+           observed_us == 0;
   }
 };
 
@@ -201,6 +205,9 @@ class Store {
   /// Whether this process is the one of all on the store that does `role`. Asked for again at least
   /// every lease time by the one that does it.
   virtual absl::StatusOr<bool> TakeRole(absl::string_view role) = 0;
+  /// Tells the listeners of all processes StoreChanges.observed_us. Nothing is stored: who does not
+  /// hear of it asks once more itself.
+  virtual void TellObserved(int64_t observed_us) = 0;
 
   /// UUID made with the store.
   virtual const std::string& orchestrator_id() const = 0;

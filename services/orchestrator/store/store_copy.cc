@@ -12,6 +12,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "services/common/file/file.h"
 #include "services/common/process/unique_fd.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/store/postgres_connection.h"
@@ -119,7 +120,7 @@ absl::Status BackUpDatabase(const PostgresAddress& from, absl::string_view to) {
   DM_RETURN_IF_ERROR(RefuseExisting(path));
   DM_ASSIGN_OR_RETURN(const std::unique_ptr<PostgresConnection> source,
                       PostgresConnection::Connect(from, kIdleLimit));
-  DM_RETURN_IF_ERROR(MigratePostgres(*source, from.printable()));
+  DM_RETURN_IF_ERROR(CheckPostgresSchema(*source, from.printable()));
   const std::string draft = absl::StrCat(path, ".part");
   RemoveDraft(draft);
   const absl::Cleanup remove = [&] { RemoveDraft(draft); };
@@ -136,6 +137,10 @@ absl::Status BackUpDatabase(const PostgresAddress& from, absl::string_view to) {
 }
 
 absl::Status RestoreFile(absl::string_view backup, absl::string_view store) {
+  const size_t slash = store.rfind('/');
+  if (slash != absl::string_view::npos) {
+    DM_RETURN_IF_ERROR(common::EnsureDir(store.substr(0, slash), 0700));
+  }
   DM_ASSIGN_OR_RETURN(const common::UniqueFd lock, LockSqliteStore(store));
   return CopyFile(backup, std::string(store));
 }

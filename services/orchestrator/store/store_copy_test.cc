@@ -166,6 +166,15 @@ TEST_F(DatabaseCopyTest, TheDatabaseGoesOnWhereTheFileEnded) {
   EXPECT_TRUE(status.ok()) << status;
 }
 
+TEST_F(DatabaseCopyTest, ADatabaseWithoutAStoreIsNotBackedUp) {
+  EXPECT_TRUE(absl::IsNotFound(BackUpDatabase(*database_, backup_)));
+  EXPECT_EQ(server_
+                ->Run(testing::UnitTest::GetInstance()->current_test_info()->name(),
+                      "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+                .value(),
+            "0\n");
+}
+
 TEST_F(DatabaseCopyTest, ADatabaseThatHoldsSomethingIsNotWritten) {
   ASSERT_TRUE(CopyToDatabase(path_, *database_).ok());
   const absl::Status status = CopyToDatabase(path_, *database_);
