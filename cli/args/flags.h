@@ -28,6 +28,8 @@ struct Flag {
   std::string default_value;
   /// The first that is set gives the value when the flag is absent.
   std::vector<std::string> env_vars;
+  /// What a value may be, where that is a list; for completion.
+  std::vector<std::string> values = {};
 };
 
 /// What was given on a command line.

@@ -63,6 +63,10 @@ std::string CommandHelp(const CommandInfo& info) {
   if (!info.flags.empty()) {
     absl::StrAppend(&text, "\nOptions:\n\n", FlagColumns("   ", info.flags));
   }
+  if (!info.examples.empty()) text += "\nExamples:\n\n";
+  for (const Example& example : info.examples) {
+    absl::StrAppend(&text, "   # ", example.purpose, "\n   $ ", example.line, "\n");
+  }
   return text;
 }
 
@@ -74,6 +78,7 @@ std::string ProgramHelp(const ProgramInfo& info) {
   std::vector<std::pair<std::string, std::string>> commands;
   commands.reserve(info.commands.size());
   for (const CommandInfo& command : info.commands) {
+    if (command.hidden) continue;
     commands.emplace_back(command.name, command.summary);
   }
   return absl::StrCat(

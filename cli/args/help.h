@@ -11,6 +11,25 @@
 
 namespace machine::cli {
 
+/// What the operands of a command are, for completion.
+enum class Operands {
+  kNone,
+  kMachine,
+  kMachines,
+  /// A machine, then words of the user's own.
+  kMachineAndWords,
+  /// "[machine:]path".
+  kMachinePaths,
+  kCommand,
+  kShell,
+};
+
+/// A command line of --help, and what it is good for.
+struct Example {
+  std::string line;
+  std::string purpose;
+};
+
 /// What help says of a command.
 struct CommandInfo {
   std::string name;
@@ -19,6 +38,10 @@ struct CommandInfo {
   /// "Argument is a machine name." and the like; may be empty.
   std::string description;
   std::vector<Flag> flags;
+  Operands operands = Operands::kNone;
+  std::vector<Example> examples = {};
+  /// Called by other programs only: not in any list.
+  bool hidden = false;
 };
 
 /// What help says of the program.

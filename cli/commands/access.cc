@@ -1,30 +1,19 @@
 #include "cli/commands/access.h"
 
-#include <fcntl.h>
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <cerrno>
-#include <memory>
-
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "cli/args/flags.h"
+#include "cli/commands/dial.h"
 #include "cli/commands/errors.h"
 #include "cli/commands/machines.h"
 #include "services/common/file/file.h"
 #include "services/common/legacy/machine_config.h"
-#include "services/common/process/unique_fd.h"
 #include "services/common/status/status.h"
 
 namespace machine::cli {
 namespace {
 
 using machine::v1::Machines;
-
-constexpr int kConnectTimeoutMs = 2000;
 
 struct HostPort {
   std::string host;
@@ -39,41 +28,6 @@ HostPort SplitUrl(absl::string_view url) {
   if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
   return {std::string(host),
           colon == absl::string_view::npos ? "" : std::string(url.substr(colon + 1))};
-}
-
-// 0, or the errno of why no connection came about.
-int TryAddress(const addrinfo& address) {
-  const common::UniqueFd socket_fd(
-      socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket_fd.valid()) return errno;
-  if (connect(socket_fd.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
-  if (errno != EINPROGRESS) return errno;
-  pollfd poll_fd = {.fd = socket_fd.get(), .events = POLLOUT, .revents = 0};
-  if (poll(&poll_fd, 1, kConnectTimeoutMs) <= 0) return ETIMEDOUT;
-  int error = 0;
-  socklen_t size = sizeof error;
-  getsockopt(socket_fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  return error;
-}
-
-absl::Status CheckAnswers(absl::string_view url) {
-  const HostPort target = SplitUrl(url);
-  addrinfo hints = {};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int failure = getaddrinfo(target.host.c_str(), target.port.c_str(), &hints, &found);
-  if (failure != 0) {
-    return absl::UnavailableError(
-        absl::StrCat("dial tcp ", target.host, ":", target.port, ": ", gai_strerror(failure)));
-  }
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, freeaddrinfo);
-  int error = EHOSTUNREACH;
-  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
-    error = TryAddress(*address);
-    if (error == 0) return absl::OkStatus();
-  }
-  return absl::UnavailableError(absl::StrCat("dial tcp ", target.host, ":", target.port, ": ",
-                                             absl::AsciiStrToLower(common::ErrnoText(error))));
 }
 
 // A shared orchestrator has no folder here, so this makes one.
@@ -135,8 +89,18 @@ absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view mach
       DM_ASSIGN_OR_RETURN(access.cert_path, WriteBundle(context.storage_path, machine, *bundle));
     }
   }
-  DM_RETURN_IF_ERROR(CheckAnswers(access.url));
+  const HostPort target = SplitUrl(access.url);
+  DM_RETURN_IF_ERROR(TryConnect(target.host, target.port));
   return access;
+}
+
+nlohmann::ordered_json AccessData(absl::string_view machine, const Access& access) {
+  nlohmann::ordered_json data = {{"name", std::string(machine)},
+                                 {"url", access.url},
+                                 {"tls", !access.plaintext},
+                                 {"ip", access.ip}};
+  if (!access.plaintext) data["cert_path"] = access.cert_path;
+  return data;
 }
 
 }  // namespace machine::cli

@@ -2,6 +2,7 @@
 #ifndef CLI_COMMANDS_ACCESS_H_
 #define CLI_COMMANDS_ACCESS_H_
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -23,6 +24,9 @@ struct Access {
 /// Asks for the access to `machine`, has its files in place, and sees whether something accepts
 /// connections at the URL. With `swarm`, the access to the swarm whose master the machine is.
 absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view machine, bool swarm);
+
+/// The access to `machine` as --output prints it.
+nlohmann::ordered_json AccessData(absl::string_view machine, const Access& access);
 
 }  // namespace machine::cli
 

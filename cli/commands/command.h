@@ -30,6 +30,10 @@ struct CommandContext {
   /// As an absolute path.
   std::string storage_path;
   bool debug = false;
+  /// --native-ssh: the session through the orchestrator, never the user's ssh.
+  bool native_ssh = false;
+  /// Flags that have another docker-machine use the same orchestrator.
+  std::vector<std::string> global_flags;
   /// The whole command line, for hints that repeat it.
   std::vector<std::string> command_line;
 };

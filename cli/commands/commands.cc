@@ -12,11 +12,15 @@ Commands MakeCommands() {
   commands.push_back(MakeIpCommand());
   commands.push_back(MakeKillCommand());
   commands.push_back(MakeLsCommand());
+  commands.push_back(MakeMountCommand());
   commands.push_back(MakeProvisionCommand());
   commands.push_back(MakeRegenerateCertsCommand());
   commands.push_back(MakeRestartCommand());
   commands.push_back(MakeRmCommand());
+  commands.push_back(MakeScpCommand());
   commands.push_back(MakeSshCommand());
+  commands.push_back(MakeSshHostKeyCommand());
+  commands.push_back(MakeSshTunnelCommand());
   commands.push_back(MakeStartCommand());
   commands.push_back(MakeStatusCommand());
   commands.push_back(MakeStopCommand());

@@ -2,6 +2,7 @@
 #include "cli/commands/access.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/machines.h"
+#include "cli/output/data_format.h"
 #include "cli/output/shell.h"
 #include "services/common/status/status.h"
 
@@ -16,15 +17,23 @@ class ConfigCommand final : public Command {
             .description = "Argument is a machine name.",
             .flags = {{.names = {"swarm"},
                        .type = FlagType::kBool,
-                       .usage = "Display the Swarm config instead of the Docker daemon"}}};
+                       .usage = "Display the Swarm config instead of the Docker daemon"},
+                      OutputFlag()},
+            .operands = Operands::kMachine,
+            .examples = {{"docker $(docker-machine config dev) ps", "one command on dev"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
+    DM_ASSIGN_OR_RETURN(const std::optional<DataFormat> format, DataFormatOf(args));
     DM_ASSIGN_OR_RETURN(const std::string name, OneMachine(context, args.operands));
     absl::StatusOr<Access> access = GetAccess(context, name, args.Bool("swarm"));
     if (!access.ok()) {
       if (absl::IsNotFound(access.status())) return access.status();
       return common::Annotate(access.status(), "Error running connection boilerplate");
+    }
+    if (format.has_value()) {
+      context.console.Out(Serialize(*format, AccessData(name, *access)));
+      return kExitOk;
     }
     std::string lines;
     if (!access->plaintext) {

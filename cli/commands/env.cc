@@ -4,6 +4,7 @@
 #include "cli/commands/access.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/machines.h"
+#include "cli/output/data_format.h"
 #include "cli/output/shell.h"
 #include "services/common/status/status.h"
 
@@ -35,13 +36,19 @@ class EnvCommand final : public Command {
                        .usage = "Display the Swarm config instead of the Docker daemon"},
                       {.names = {"shell"},
                        .usage = "Force environment to be configured for a specified shell: [fish, "
-                                "cmd, powershell, tcsh, emacs], default is auto-detect"},
+                                "cmd, powershell, tcsh, emacs], default is auto-detect",
+                       .values = {"bash", "zsh", "fish", "cmd", "powershell", "tcsh", "emacs"}},
                       {.names = {"unset", "u"},
                        .type = FlagType::kBool,
                        .usage = "Unset variables instead of setting them"},
                       {.names = {"no-proxy"},
                        .type = FlagType::kBool,
-                       .usage = "Add machine IP to NO_PROXY environment variable"}}};
+                       .usage = "Add machine IP to NO_PROXY environment variable"},
+                      OutputFlag()},
+            .operands = Operands::kMachine,
+            .examples = {{"eval \"$(docker-machine env dev)\"", "docker talks to dev from now on"},
+                         {"docker-machine env --shell fish dev | source", "the same in fish"},
+                         {"eval \"$(docker-machine env -u)\"", "docker is as it was"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
@@ -65,11 +72,16 @@ class EnvCommand final : public Command {
   }
 
   static absl::StatusOr<int> Set(CommandContext& context, const ParsedArgs& args) {
+    DM_ASSIGN_OR_RETURN(const std::optional<DataFormat> format, DataFormatOf(args));
     DM_ASSIGN_OR_RETURN(const std::string name, OneMachine(context, args.operands));
     absl::StatusOr<Access> access = GetAccess(context, name, args.Bool("swarm"));
     if (!access.ok()) {
       if (absl::IsNotFound(access.status())) return access.status();
       return common::Annotate(access.status(), "Error checking TLS connection");
+    }
+    if (format.has_value()) {
+      context.console.Out(Serialize(*format, AccessData(name, *access)));
+      return kExitOk;
     }
     DM_ASSIGN_OR_RETURN(const Shell shell,
                         DetectShell(args.String("shell"), context.env.Get("SHELL")));

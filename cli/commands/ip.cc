@@ -2,6 +2,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/errors.h"
 #include "cli/commands/machines.h"
+#include "cli/output/data_format.h"
 #include "services/common/status/status.h"
 
 namespace machine::cli {
@@ -28,22 +29,29 @@ class IpCommand final : public Command {
     return {.name = "ip",
             .summary = "Get the IP address of a machine",
             .description = "Argument(s) are one or more machine names.",
-            .flags = {}};
+            .flags = {OutputFlag()},
+            .operands = Operands::kMachines,
+            .examples = {{"docker-machine ip dev", "one address"},
+                         {"docker-machine ip dev web", "one a line, in this order"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
+    DM_ASSIGN_OR_RETURN(const std::optional<DataFormat> format, DataFormatOf(args));
     DM_ASSIGN_OR_RETURN(const std::vector<std::string> machines,
                         SomeMachines(context, args.operands));
     std::vector<absl::StatusOr<std::string>> addresses(machines.size());
     ForEachAtOnce(machines.size(),
                   [&](size_t i) { addresses[i] = AddressOf(context, machines[i]); });
     std::string lines;
+    nlohmann::ordered_json data = nlohmann::ordered_json::array();
     std::vector<absl::Status> errors;
-    for (const absl::StatusOr<std::string>& address : addresses) {
-      errors.push_back(address.status());
-      if (address.ok()) absl::StrAppend(&lines, *address, "\n");
+    for (size_t i = 0; i < machines.size(); ++i) {
+      errors.push_back(addresses[i].status());
+      if (!addresses[i].ok()) continue;
+      absl::StrAppend(&lines, *addresses[i], "\n");
+      data.push_back({{"name", machines[i]}, {"ip", *addresses[i]}});
     }
-    context.console.Out(lines);
+    context.console.Out(format.has_value() ? Serialize(*format, data) : lines);
     DM_RETURN_IF_ERROR(JoinErrors(errors));
     return kExitOk;
   }

@@ -6,7 +6,9 @@
 #include "absl/strings/strip.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/ls_filter.h"
+#include "cli/commands/machine_data.h"
 #include "cli/commands/machines.h"
+#include "cli/output/data_format.h"
 #include "cli/output/go_template.h"
 #include "cli/output/table.h"
 #include "services/common/legacy/machine_config.h"
@@ -133,22 +135,31 @@ bool LooksLikeFilter(absl::string_view format) {
 class LsCommand final : public Command {
  public:
   CommandInfo info() const override {
-    return {.name = "ls",
-            .summary = "List machines",
-            .description = "",
-            .flags = {
-                {.names = {"quiet", "q"}, .type = FlagType::kBool, .usage = "Enable quiet mode"},
-                {.names = {"filter"},
-                 .type = FlagType::kList,
-                 .usage = "Filter output based on conditions provided"},
-                {.names = {"timeout", "t"},
-                 .type = FlagType::kInt,
-                 .usage = "Timeout in seconds, default to 10s",
-                 .default_value = "10"},
-                {.names = {"format", "f"}, .usage = "Pretty-print machines using a Go template"}}};
+    return {
+        .name = "ls",
+        .summary = "List machines",
+        .description = "",
+        .flags = {{.names = {"quiet", "q"}, .type = FlagType::kBool, .usage = "Enable quiet mode"},
+                  {.names = {"filter"},
+                   .type = FlagType::kList,
+                   .usage = "Filter output based on conditions provided"},
+                  {.names = {"timeout", "t"},
+                   .type = FlagType::kInt,
+                   .usage = "Timeout in seconds, default to 10s",
+                   .default_value = "10"},
+                  {.names = {"format", "f"}, .usage = "Pretty-print machines using a Go template"},
+                  OutputFlag()},
+        .examples = {
+            {"docker-machine ls --filter driver=docker --filter state=Running",
+             "keys: driver, swarm, state, name (a pattern), label"},
+            {"docker-machine ls -q --filter name=^web", "names only"},
+            {"docker-machine ls -f '{{.Name}}: {{.URL}}'", "a line of one's own"},
+            {"docker-machine ls -f 'table {{.Name}}\\t{{.State}}'", "a table of one's own"},
+            {"docker-machine ls -o json", "for programs"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
+    DM_ASSIGN_OR_RETURN(const std::optional<DataFormat> output, DataFormatOf(args));
     std::vector<std::string> conditions = args.List("filter");
     std::string format = args.String("format");
     if (LooksLikeFilter(format)) {
@@ -157,26 +168,27 @@ class LsCommand final : public Command {
     }
     DM_ASSIGN_OR_RETURN(const LsFilter filter, LsFilter::Parse(conditions));
     const bool quiet = args.Bool("quiet");
-    std::vector<std::string> fields = {"name"};
-    if (!quiet || !conditions.empty()) {
-      fields = {"name",   "driver",         "state",      "endpoint", "swarm",
-                "engine", "docker_version", "last_error", "labels"};
-      if (conditions.empty()) {
-        fields = {"name", "driver", "state", "endpoint", "swarm", "docker_version", "last_error"};
-      }
-    }
-    DM_ASSIGN_OR_RETURN(const std::vector<Machine> machines,
-                        ListMachines(context, fields, kMaxAge, absl::Seconds(args.Int("timeout"))));
+    DM_ASSIGN_OR_RETURN(
+        const std::vector<Machine> machines,
+        ListMachines(context, FieldsFor(quiet, !conditions.empty(), output.has_value()), kMaxAge,
+                     absl::Seconds(args.Int("timeout"))));
     const std::map<std::string, std::string> masters = SwarmMasters(machines);
     const std::string docker_host = context.env.Get("DOCKER_HOST");
     std::vector<Row> rows;
     rows.reserve(machines.size());
+    nlohmann::ordered_json data = nlohmann::ordered_json::array();
     for (const Machine& machine : machines) {
       const std::string master = MasterOf(machine, masters);
-      if (filter.Matches(machine, master)) rows.push_back(RowOf(machine, docker_host, master));
+      if (!filter.Matches(machine, master)) continue;
+      rows.push_back(RowOf(machine, docker_host, master));
+      if (output.has_value()) {
+        data.push_back(MachineData(machine, IsActive(machine, docker_host), master));
+      }
     }
     std::string text;
-    if (quiet) {
+    if (output.has_value()) {
+      text = Serialize(*output, data);
+    } else if (quiet) {
       for (const Row& row : rows) absl::StrAppend(&text, row.name, "\n");
     } else if (!format.empty()) {
       DM_ASSIGN_OR_RETURN(text, FormatRows(rows, format));
@@ -185,6 +197,20 @@ class LsCommand final : public Command {
     }
     context.console.Out(text);
     return kExitOk;
+  }
+
+ private:
+  // No more than is shown: a list of names costs little however many there are.
+  static std::vector<std::string> FieldsFor(bool quiet, bool filtered, bool all) {
+    std::vector<std::string> fields = {"name"};
+    if (quiet && !filtered && !all) return fields;
+    for (const char* field :
+         {"driver", "state", "endpoint", "swarm", "docker_version", "last_error"}) {
+      fields.push_back(field);
+    }
+    if (filtered || all) fields.insert(fields.end(), {"engine", "labels"});
+    if (all) fields.insert(fields.end(), {"auth", "os_id", "create_time"});
+    return fields;
   }
 };
 

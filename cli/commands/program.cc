@@ -48,7 +48,7 @@ std::vector<Flag> GlobalFlags(const Environment& env) {
       {{"github-api-token"}, text, "Accepted and not used", "", {"MACHINE_GITHUB_API_TOKEN"}},
       {{"native-ssh"},
        flag,
-       "Accepted: SSH is always the built-in one",
+       "Use the built-in SSH client, never the ssh in PATH",
        "",
        {"MACHINE_NATIVE_SSH"}},
       {{"bugsnag-api-token"},
@@ -65,6 +65,19 @@ std::string Absolute(const std::string& path) {
   char folder[PATH_MAX];
   if (getcwd(folder, sizeof folder) == nullptr) return path;
   return absl::StrCat(folder, "/", path);
+}
+
+std::vector<std::string> FlagsForOthers(const ParsedArgs& globals,
+                                        const std::string& storage_path) {
+  std::vector<std::string> flags = {absl::StrCat("--storage-path=", storage_path)};
+  if (const std::string host = globals.String("host"); !host.empty()) {
+    flags.push_back(absl::StrCat("--host=", host));
+  }
+  for (const char* name : {"tls-ca-cert", "tls-client-cert", "tls-client-key"}) {
+    const std::string file = globals.String(name);
+    if (!file.empty()) flags.push_back(absl::StrCat("--", name, "=", Absolute(file)));
+  }
+  return flags;
 }
 
 std::string HelpText(const Environment& env, const Commands& commands) {
@@ -116,6 +129,8 @@ int RunCommand(const ProgramParts& parts, Command& command, const ParsedArgs& gl
                          .interrupts = parts.interrupts,
                          .storage_path = storage_path,
                          .debug = globals.Bool("debug"),
+                         .native_ssh = globals.Bool("native-ssh"),
+                         .global_flags = FlagsForOthers(globals, storage_path),
                          .command_line = command_line};
   const absl::StatusOr<int> exit = command.RunRaw(context, args);
   if (exit.ok()) return *exit;

@@ -10,10 +10,13 @@ using machine::v1::Machines;
 class ProvisionCommand final : public Command {
  public:
   CommandInfo info() const override {
-    return {.name = "provision",
-            .summary = "Re-provision existing machines",
-            .description = "Argument(s) are one or more machine names.",
-            .flags = {}};
+    return {
+        .name = "provision",
+        .summary = "Re-provision existing machines",
+        .description = "Argument(s) are one or more machine names.",
+        .flags = {},
+        .operands = Operands::kMachines,
+        .examples = {{"docker-machine provision dev", "install and configure the engine again"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {

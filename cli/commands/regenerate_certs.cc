@@ -19,7 +19,11 @@ class RegenerateCertsCommand final : public Command {
                        .usage = "Force rebuild and do not prompt"},
                       {.names = {"client-certs"},
                        .type = FlagType::kBool,
-                       .usage = "Also regenerate client certificates and CA."}}};
+                       .usage = "Also regenerate client certificates and CA."}},
+            .operands = Operands::kMachines,
+            .examples = {{"docker-machine regenerate-certs dev", "asks first"},
+                         {"docker-machine regenerate-certs -f --client-certs dev",
+                          "all of them, without a question"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {

@@ -13,7 +13,9 @@ class RestartCommand final : public Command {
     return {.name = "restart",
             .summary = "Restart a machine",
             .description = "Argument(s) are one or more machine names.",
-            .flags = {}};
+            .flags = {},
+            .operands = Operands::kMachines,
+            .examples = {{"docker-machine restart dev", "stop it and start it again"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {

@@ -25,7 +25,11 @@ class RmCommand final : public Command {
                   {.names = {"y"},
                    .type = FlagType::kBool,
                    .usage = "Assumes automatic yes to proceed with remove, without prompting "
-                            "further user confirmation"}}};
+                            "further user confirmation"}},
+        .operands = Operands::kMachines,
+        .examples = {{"docker-machine rm dev", "asks first"},
+                     {"docker-machine rm -y dev web", "without a question"},
+                     {"docker-machine rm -f dev", "also when the provider does not answer"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {

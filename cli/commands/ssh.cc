@@ -14,7 +14,9 @@
 #include "absl/strings/str_join.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/errors.h"
+#include "cli/commands/foreground.h"
 #include "cli/commands/machines.h"
+#include "cli/commands/ssh_access.h"
 #include "cli/output/terminal.h"
 #include "machine/v1/sessions.grpc.pb.h"
 #include "services/common/process/unique_fd.h"
@@ -54,8 +56,8 @@ absl::StatusOr<SshArgs> ParseSshArgs(const std::vector<std::string>& args) {
       parsed.refuse_pty = true;
     } else {
       return absl::InvalidArgumentError(
-          absl::StrCat("Error: docker-machine ssh does not know the option ", args[i],
-                       " of ssh; it knows -t and -T, and takes what follows -- as the command"));
+          absl::StrCat("Error: the built-in SSH client does not know the option ", args[i],
+                       "; it knows -t and -T, and takes what follows -- as the command"));
     }
   }
   parsed.command = absl::StrJoin(args.begin() + static_cast<std::ptrdiff_t>(i), args.end(), " ");
@@ -155,7 +157,11 @@ class SshCommand final : public Command {
     return {.name = "ssh",
             .summary = "Log into or run a command on a machine with SSH.",
             .description = "Arguments are [machine-name] [command]",
-            .flags = {}};
+            .flags = {},
+            .operands = Operands::kMachineAndWords,
+            .examples = {{"docker-machine ssh dev", "log in"},
+                         {"docker-machine ssh dev df -h", "run a command; its status is returned"},
+                         {"docker-machine ssh dev -L 8080:localhost:80 -N", "options of ssh"}}};
   }
 
   // Flags after the name belong to ssh and to the command.
@@ -171,13 +177,38 @@ class SshCommand final : public Command {
       DM_ASSIGN_OR_RETURN(std::string machine, DefaultMachine(context));
       words.push_back(std::move(machine));
     }
-    DM_ASSIGN_OR_RETURN(const SshArgs parsed, ParseSshArgs(words));
-    return Exec(context, words[0], parsed);
+    DM_ASSIGN_OR_RETURN(const int exit, Session(context, words));
+    if (exit != kExitOk) context.console.Err(absl::StrCat("exit status ", exit, "\n"));
+    return exit;
   }
 
   absl::StatusOr<int> Run(CommandContext&, const ParsedArgs&) override { return kExitError; }
 
  private:
+  // The ssh in PATH, which knows all of its own options; the built-in client where there is none,
+  // where it is asked for, and for a host whose key only the orchestrator can pin.
+  static absl::StatusOr<int> Session(CommandContext& context,
+                                     const std::vector<std::string>& words) {
+    const std::optional<std::string> ssh =
+        context.native_ssh ? std::nullopt : FindInPath(context.env, "ssh");
+    if (ssh.has_value()) {
+      const absl::StatusOr<SshAccess> access = GetSshAccess(context, words[0]);
+      if (access.ok() && !access->host_key_sha256.empty()) {
+        DM_ASSIGN_OR_RETURN(const SshConfigFile config, SshConfigFile::Make(context, {*access}));
+        std::vector<std::string> argv = {*ssh, "-F", config.path()};
+        argv.insert(argv.end(), words.begin(), words.end());
+        return RunInForeground(argv);
+      }
+      // A machine without an address has one error, whoever looks for it.
+      if (!access.ok() &&
+          common::ReasonOf(access.status()) != machine::v1::ERROR_REASON_MACHINE_NOT_RUNNING) {
+        return access.status();
+      }
+    }
+    DM_ASSIGN_OR_RETURN(const SshArgs parsed, ParseSshArgs(words));
+    return Exec(context, words[0], parsed);
+  }
+
   static absl::StatusOr<int> Exec(CommandContext& context, const std::string& machine,
                                   const SshArgs& args) {
     if (!IsMachineName(machine)) return GetMachine(context, machine, {}).status();

@@ -13,7 +13,9 @@ class StartCommand final : public Command {
     return {.name = "start",
             .summary = "Start a machine",
             .description = "Argument(s) are one or more machine names.",
-            .flags = {}};
+            .flags = {},
+            .operands = Operands::kMachines,
+            .examples = {{"docker-machine start dev web", "several at once"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {

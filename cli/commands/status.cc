@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/machines.h"
+#include "cli/output/data_format.h"
 
 namespace machine::cli {
 namespace {
@@ -13,10 +14,13 @@ class StatusCommand final : public Command {
     return {.name = "status",
             .summary = "Get the status of a machine",
             .description = "Argument is a machine name.",
-            .flags = {}};
+            .flags = {OutputFlag()},
+            .operands = Operands::kMachine,
+            .examples = {{"docker-machine status dev", "one word: Running, Stopped, Error, ..."}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
+    DM_ASSIGN_OR_RETURN(const std::optional<DataFormat> format, DataFormatOf(args));
     DM_ASSIGN_OR_RETURN(const std::string name, OneMachine(context, args.operands));
     const absl::StatusOr<machine::v1::Machine> machine =
         GetMachine(context, name, {.fields = {"state", "last_error"}, .max_age = kMaxStateAge});
@@ -26,7 +30,9 @@ class StatusCommand final : public Command {
     if (!machine.ok() && !gone) return machine.status();
     const absl::string_view word =
         gone ? StateWord(machine::v1::MACHINE_STATE_NOT_FOUND) : StateWord(machine->state());
-    context.console.Out(absl::StrCat(word, "\n"));
+    context.console.Out(format.has_value()
+                            ? Serialize(*format, {{"name", name}, {"state", std::string(word)}})
+                            : absl::StrCat(word, "\n"));
     return gone ? kExitInstanceGone : kExitOk;
   }
 };

@@ -13,7 +13,9 @@ class StopCommand final : public Command {
     return {.name = "stop",
             .summary = "Stop a machine",
             .description = "Argument(s) are one or more machine names.",
-            .flags = {}};
+            .flags = {},
+            .operands = Operands::kMachines,
+            .examples = {{"docker-machine stop dev", "shut down gracefully"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {

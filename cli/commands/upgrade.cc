@@ -13,7 +13,10 @@ class UpgradeCommand final : public Command {
     return {.name = "upgrade",
             .summary = "Upgrade a machine to the latest version of Docker",
             .description = "Argument(s) are one or more machine names.",
-            .flags = {}};
+            .flags = {},
+            .operands = Operands::kMachines,
+            .examples = {
+                {"docker-machine upgrade dev", "newest engine; a machine that is off is started"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {

@@ -3,6 +3,7 @@
 #include "cli/commands/errors.h"
 #include "cli/commands/machines.h"
 #include "cli/commands/program_version.h"
+#include "cli/output/data_format.h"
 #include "services/common/status/status.h"
 
 namespace machine::cli {
@@ -14,12 +15,18 @@ class VersionCommand final : public Command {
     return {.name = "version",
             .summary = "Show the Docker Machine version or a machine docker version",
             .description = "",
-            .flags = {}};
+            .flags = {OutputFlag()},
+            .operands = Operands::kMachine,
+            .examples = {{"docker-machine version", "of this program"},
+                         {"docker-machine version dev", "of the engine on dev"}}};
   }
 
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
+    DM_ASSIGN_OR_RETURN(const std::optional<DataFormat> format, DataFormatOf(args));
     if (args.operands.empty()) {
-      context.console.Out(absl::StrCat("docker-machine version ", ProgramVersion(), "\n"));
+      context.console.Out(format.has_value()
+                              ? Serialize(*format, {{"version", ProgramVersion()}})
+                              : absl::StrCat("docker-machine version ", ProgramVersion(), "\n"));
       return kExitOk;
     }
     DM_ASSIGN_OR_RETURN(const std::string name, OneMachine(context, args.operands));
@@ -34,7 +41,10 @@ class VersionCommand final : public Command {
       return absl::NotFoundError(
           absl::StrCat("The version of the engine of \"", name, "\" is not known"));
     }
-    context.console.Out(absl::StrCat(machine.docker_version(), "\n"));
+    context.console.Out(
+        format.has_value()
+            ? Serialize(*format, {{"name", name}, {"docker_version", machine.docker_version()}})
+            : absl::StrCat(machine.docker_version(), "\n"));
     return kExitOk;
   }
 };
