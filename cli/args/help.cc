@@ -60,6 +60,7 @@ std::string CommandHelp(const CommandInfo& info) {
   if (!info.description.empty()) {
     absl::StrAppend(&text, "\nDescription:\n   ", info.description, "\n");
   }
+  if (!info.details.empty()) absl::StrAppend(&text, "\n", info.details, "\n");
   if (!info.flags.empty()) {
     absl::StrAppend(&text, "\nOptions:\n\n", FlagColumns("   ", info.flags));
   }

@@ -38,6 +38,8 @@ struct CommandInfo {
   /// "Argument is a machine name." and the like; may be empty.
   std::string description;
   std::vector<Flag> flags;
+  /// Paragraphs of its own, divided by empty lines; may be empty.
+  std::string details = {};
   Operands operands = Operands::kNone;
   std::vector<Example> examples = {};
   /// Called by other programs only: not in any list.

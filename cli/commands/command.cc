@@ -15,7 +15,16 @@ absl::StatusOr<int> Command::RunRaw(CommandContext& context, const std::vector<s
     context.console.Out(CommandHelp(info));
     return kExitOk;
   }
+  context.quiet = parsed->Bool("quiet");
   return Run(context, *parsed);
+}
+
+Flag QuietFlag() {
+  return {.names = {"quiet", "q"},
+          .type = FlagType::kBool,
+          .usage = "Print errors only",
+          .default_value = "",
+          .env_vars = {}};
 }
 
 absl::Status ErrorWithHelp(CommandContext& context, const Command& command,

@@ -34,9 +34,21 @@ struct CommandContext {
   bool native_ssh = false;
   /// Flags that have another docker-machine use the same orchestrator.
   std::vector<std::string> global_flags;
+  /// Only errors are printed while an operation runs.
+  bool quiet = false;
+  /// Lines of operations begin with "INFO[SECONDS] ".
+  bool elapsed = false;
   /// The whole command line, for hints that repeat it.
   std::vector<std::string> command_line;
+
+  /// Prints `text` unless the command is to be quiet.
+  void Say(absl::string_view text) const {
+    if (!quiet) console.Out(text);
+  }
 };
+
+/// --quiet of the commands that run operations.
+Flag QuietFlag();
 
 /// One command. Objects are made for each run of the program and hold nothing.
 class Command {

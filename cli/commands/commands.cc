@@ -5,19 +5,25 @@ namespace machine::cli {
 Commands MakeCommands() {
   Commands commands;
   commands.push_back(MakeActiveCommand());
+  commands.push_back(MakeCompleteCommand());
+  commands.push_back(MakeCompletionCommand());
   commands.push_back(MakeConfigCommand());
+  commands.push_back(MakeContextCommand());
   commands.push_back(MakeCreateCommand());
   commands.push_back(MakeEnvCommand());
   commands.push_back(MakeInspectCommand());
   commands.push_back(MakeIpCommand());
   commands.push_back(MakeKillCommand());
+  commands.push_back(MakeLogsCommand());
   commands.push_back(MakeLsCommand());
+  commands.push_back(MakeManCommand());
   commands.push_back(MakeMountCommand());
   commands.push_back(MakeProvisionCommand());
   commands.push_back(MakeRegenerateCertsCommand());
   commands.push_back(MakeRestartCommand());
   commands.push_back(MakeRmCommand());
   commands.push_back(MakeScpCommand());
+  commands.push_back(MakeShellInitCommand());
   commands.push_back(MakeSshCommand());
   commands.push_back(MakeSshHostKeyCommand());
   commands.push_back(MakeSshTunnelCommand());
@@ -26,6 +32,7 @@ Commands MakeCommands() {
   commands.push_back(MakeStopCommand());
   commands.push_back(MakeUpgradeCommand());
   commands.push_back(MakeUrlCommand());
+  commands.push_back(MakeUseCommand());
   commands.push_back(MakeVersionCommand());
   return commands;
 }

@@ -15,19 +15,25 @@ using Commands = std::vector<std::unique_ptr<Command>>;
 Commands MakeCommands();
 
 std::unique_ptr<Command> MakeActiveCommand();
+std::unique_ptr<Command> MakeCompleteCommand();
+std::unique_ptr<Command> MakeCompletionCommand();
 std::unique_ptr<Command> MakeConfigCommand();
+std::unique_ptr<Command> MakeContextCommand();
 std::unique_ptr<Command> MakeCreateCommand();
 std::unique_ptr<Command> MakeEnvCommand();
 std::unique_ptr<Command> MakeInspectCommand();
 std::unique_ptr<Command> MakeIpCommand();
 std::unique_ptr<Command> MakeKillCommand();
+std::unique_ptr<Command> MakeLogsCommand();
 std::unique_ptr<Command> MakeLsCommand();
+std::unique_ptr<Command> MakeManCommand();
 std::unique_ptr<Command> MakeMountCommand();
 std::unique_ptr<Command> MakeProvisionCommand();
 std::unique_ptr<Command> MakeRegenerateCertsCommand();
 std::unique_ptr<Command> MakeRestartCommand();
 std::unique_ptr<Command> MakeRmCommand();
 std::unique_ptr<Command> MakeScpCommand();
+std::unique_ptr<Command> MakeShellInitCommand();
 std::unique_ptr<Command> MakeSshCommand();
 std::unique_ptr<Command> MakeSshHostKeyCommand();
 std::unique_ptr<Command> MakeSshTunnelCommand();
@@ -36,6 +42,7 @@ std::unique_ptr<Command> MakeStatusCommand();
 std::unique_ptr<Command> MakeStopCommand();
 std::unique_ptr<Command> MakeUpgradeCommand();
 std::unique_ptr<Command> MakeUrlCommand();
+std::unique_ptr<Command> MakeUseCommand();
 std::unique_ptr<Command> MakeVersionCommand();
 
 }  // namespace machine::cli

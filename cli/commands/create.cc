@@ -4,8 +4,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/args/flags.h"
+#include "cli/commands/access.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/create_flags.h"
+#include "cli/commands/docker_context.h"
 #include "cli/commands/errors.h"
 #include "cli/commands/machines.h"
 #include "cli/commands/operation_runner.h"
@@ -37,7 +39,14 @@ CommandInfo InfoFor(std::vector<Flag> flags) {
           .summary = kSummary,
           .description = absl::StrCat("Run 'docker-machine create --driver name --help' to include "
                                       "the create flags for that driver in the help text."),
-          .flags = std::move(flags)};
+          .flags = std::move(flags),
+          .examples = {
+              {"docker-machine create -d docker dev", "a container that is a host"},
+              {"docker-machine create -d generic --generic-ip-address=192.0.2.7 web",
+               "a host that is there, over SSH"},
+              {"docker-machine create --url=tcp://192.0.2.8:2375 box", "an engine that is there"},
+              {"docker-machine create -d docker --engine-label tier=web --tls-san dev.lan dev",
+               "with options of the engine and another name in its certificate"}}};
 }
 
 bool AsksForHelp(const std::vector<std::string>& args) {
@@ -113,6 +122,10 @@ class CreateCommand final : public Command {
       return status;
     }
     if (!chosen) return NoDriverError(context, parsed->operands[0]);
+    if (parsed->Bool("context")) {
+      DM_RETURN_IF_ERROR(DockerContexts::CheckName(parsed->operands[0]));
+    }
+    context.quiet = parsed->Bool("quiet");
     return Create(context, *driver, *parsed);
   }
 
@@ -165,6 +178,11 @@ class CreateCommand final : public Command {
                      ". For example: docker-machine create -d docker ", machine));
   }
 
+  static absl::Status WriteContext(CommandContext& context, const std::string& name) {
+    DM_ASSIGN_OR_RETURN(const Access access, GetAccess(context, name, /*swarm=*/false));
+    return DockerContexts(context.env).Write(name, name, access);
+  }
+
   static absl::StatusOr<int> Create(CommandContext& context, const DriverInfo& driver,
                                     const ParsedArgs& args) {
     const std::string& name = args.operands[0];
@@ -194,6 +212,10 @@ class CreateCommand final : public Command {
     const absl::Status status = runner.Run(0, request);
     if (!status.ok()) {
       return CreateError(status, create.on_failure() == machine::v1::FAILURE_POLICY_KEEP);
+    }
+    if (args.Bool("context")) {
+      DM_RETURN_IF_ERROR(
+          common::Annotate(WriteContext(context, name), "Error writing the context"));
     }
     return kExitOk;
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "cli/commands/command.h"
 #include "cli/commands/ssh_keys.h"
 #include "services/common/file/file.h"
 #include "services/common/status/status.h"
@@ -238,10 +239,15 @@ std::vector<Flag> CommonCreateFlags(const std::vector<std::string>& drivers) {
        "addr to advertise for Swarm (default: detect and use the machine IP)"},
       {{"swarm-experimental"}, flag, "Enable Swarm experimental features"},
       {{"tls-san"}, list, "Support extra SANs for TLS certs"},
+      {{"skip-provision"}, flag, "Make the machine and install nothing on it"},
+      {{"context"}, flag, "Write a context of the docker command for the machine, too"},
+      QuietFlag(),
       {{"on-failure"},
        FlagType::kString,
        "What becomes of a machine whose creation fails: keep or rollback",
-       "keep"},
+       "keep",
+       {},
+       {"keep", "rollback"}},
       {{"ssh-timeout"},
        FlagType::kString,
        "How long to wait for SSH, for example 90s or 5m (default: the driver's own)"},
@@ -258,6 +264,7 @@ std::vector<Flag> DriverFlags(const DriverInfo& driver) {
     flag.usage = UsageOf(spec);
     flag.default_value = TextOf(spec.default_value());
     flag.env_vars.assign(spec.env_vars().begin(), spec.env_vars().end());
+    flag.values.assign(spec.allowed_values().begin(), spec.allowed_values().end());
     flags.push_back(std::move(flag));
   }
   std::sort(flags.begin(), flags.end(),
@@ -277,6 +284,7 @@ absl::Status FillCommonOptions(const ParsedArgs& args, machine::v1::CreateMachin
   Append(args.List("engine-insecure-registry"), *engine.mutable_insecure_registries());
   Append(args.List("engine-registry-mirror"), *engine.mutable_registry_mirrors());
   Append(args.List("tls-san"), *machine.mutable_auth()->mutable_server_cert_sans());
+  request.set_skip_provision(args.Bool("skip-provision"));
   if (args.Bool("swarm") || args.Bool("swarm-master")) FillSwarm(args, *machine.mutable_swarm());
 
   // Left unset when it was not given: who cancels a create then gets the machine removed.

@@ -13,7 +13,7 @@ class KillCommand final : public Command {
     return {.name = "kill",
             .summary = "Kill a machine",
             .description = "Argument(s) are one or more machine names.",
-            .flags = {},
+            .flags = {QuietFlag()},
             .operands = Operands::kMachines,
             .examples = {{"docker-machine kill dev", "switch off at once"}}};
   }

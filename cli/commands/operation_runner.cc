@@ -30,7 +30,13 @@ absl::Status LeftError() { return absl::CancelledError(""); }
 }  // namespace
 
 OperationRunner::OperationRunner(CommandContext& context, size_t lanes)
-    : context_(context), progress_(context.console, lanes) {
+    : context_(context),
+      progress_(
+          context.console, lanes,
+          {.quiet = context.quiet,
+           .elapsed = context.elapsed,
+           // A terminal that cannot move its cursor, or a user who wants no such thing.
+           .plain = context.env.Get("TERM") == "dumb" || !context.env.Get("NO_COLOR").empty()}) {
   context_.interrupts.Start([this](int count) { OnInterrupt(count); });
 }
 
@@ -163,8 +169,9 @@ void OperationRunner::Show(Active& active, const OperationEvent& event) {
   if (event.has_progress()) {
     const machine::v1::Progress& step = event.progress();
     const std::string& text = step.message().empty() ? active.request->opening : step.message();
-    progress_.Status(active.lane,
-                     absl::StrCat("[", step.step_index(), "/", step.step_count(), "] ", text));
+    active.step = absl::StrCat("[", step.step_index(), "/", step.step_count(), "] ", text);
+    if (step.percent() > 0) absl::StrAppend(&active.step, " ", step.percent(), "%");
+    progress_.Status(active.lane, active.step);
     if (!step.message().empty() && active.shown.insert(step.message()).second) {
       progress_.Out(active.lane, step.message());
     }
@@ -180,6 +187,9 @@ void OperationRunner::Show(Active& active, const OperationEvent& event) {
     progress_.Out(active.lane, line);
   } else if (context_.debug) {
     progress_.Err(active.lane, line);
+  } else {
+    // What an installer says is worth a glance, not a line of its own.
+    progress_.Status(active.lane, absl::StrCat(active.step, " ", log.text()));
   }
 }
 

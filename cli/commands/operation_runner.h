@@ -62,6 +62,8 @@ class OperationRunner {
     /// Lines of steps shown so far: a step that is retried is said once.
     std::set<std::string> shown;
     size_t lane = 0;
+    /// The step under way as the terminal's last line shows it.
+    std::string step;
   };
 
   absl::StatusOr<google::longrunning::Operation> Submit(Active& active);

@@ -10,54 +10,12 @@
 #include "cli/args/help.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/errors.h"
+#include "cli/commands/program_table.h"
 #include "cli/commands/program_version.h"
 #include "cli/connect/orchestrator.h"
 
 namespace machine::cli {
 namespace {
-
-constexpr char kHelpSummary[] = "Shows a list of commands or help for one command";
-
-std::string DefaultStoragePath(const Environment& env) {
-  return absl::StrCat(env.Get("HOME"), "/.docker/machine");
-}
-
-std::vector<Flag> GlobalFlags(const Environment& env) {
-  const auto flag = FlagType::kBool;
-  const auto text = FlagType::kString;
-  return {
-      {{"debug", "D"}, flag, "Enable debug mode", "", {"MACHINE_DEBUG", "DEBUG"}},
-      {{"storage-path", "s"},
-       text,
-       "Configures storage path",
-       DefaultStoragePath(env),
-       {"MACHINE_STORAGE_PATH"}},
-      {{"host"},
-       text,
-       "Orchestrator to use instead of this user's own: HOST:PORT or unix:PATH",
-       "",
-       {"MACHINE_HOST"}},
-      {{"tls-ca-cert"}, text, "CA to verify remotes against", "", {"MACHINE_TLS_CA_CERT"}},
-      {{"tls-ca-key"}, text, "Private key to generate certificates", "", {"MACHINE_TLS_CA_KEY"}},
-      {{"tls-client-cert"}, text, "Client cert to use for TLS", "", {"MACHINE_TLS_CLIENT_CERT"}},
-      {{"tls-client-key"},
-       text,
-       "Private key used in client TLS auth",
-       "",
-       {"MACHINE_TLS_CLIENT_KEY"}},
-      {{"github-api-token"}, text, "Accepted and not used", "", {"MACHINE_GITHUB_API_TOKEN"}},
-      {{"native-ssh"},
-       flag,
-       "Use the built-in SSH client, never the ssh in PATH",
-       "",
-       {"MACHINE_NATIVE_SSH"}},
-      {{"bugsnag-api-token"},
-       text,
-       "Accepted and not used: crashes are reported to nobody",
-       "",
-       {"MACHINE_BUGSNAG_API_TOKEN"}},
-  };
-}
 
 // Relative to the folder the command was given in: the orchestrator has another.
 std::string Absolute(const std::string& path) {
@@ -80,14 +38,6 @@ std::vector<std::string> FlagsForOthers(const ParsedArgs& globals,
   return flags;
 }
 
-std::string HelpText(const Environment& env, const Commands& commands) {
-  ProgramInfo info{.version = ProgramVersion(), .flags = GlobalFlags(env), .commands = {}};
-  for (const auto& command : commands) info.commands.push_back(command->info());
-  info.commands.push_back(
-      {.name = "help", .summary = kHelpSummary, .description = "", .flags = {}});
-  return ProgramHelp(info);
-}
-
 Command* Find(const Commands& commands, absl::string_view name) {
   for (const auto& command : commands) {
     if (command->info().name == name) return command.get();
@@ -104,7 +54,7 @@ int UnknownCommand(Console& console, absl::string_view name) {
 int RunHelp(const ProgramParts& parts, const Commands& commands,
             const std::vector<std::string>& names) {
   if (names.empty() || names[0] == "-h" || names[0] == "--help") {
-    parts.console.Out(HelpText(parts.env, commands));
+    parts.console.Out(ProgramHelp(ProgramTable(parts.env)));
     return kExitOk;
   }
   Command* const command = Find(commands, names[0]);
@@ -131,6 +81,7 @@ int RunCommand(const ProgramParts& parts, Command& command, const ParsedArgs& gl
                          .debug = globals.Bool("debug"),
                          .native_ssh = globals.Bool("native-ssh"),
                          .global_flags = FlagsForOthers(globals, storage_path),
+                         .elapsed = globals.Bool("elapsed"),
                          .command_line = command_line};
   const absl::StatusOr<int> exit = command.RunRaw(context, args);
   if (exit.ok()) return *exit;
@@ -151,7 +102,7 @@ int RunProgramLine(const ProgramParts& parts, const std::vector<std::string>& co
   const absl::StatusOr<ParsedArgs> globals =
       ParseArgs(with_version, args, parts.env, {.stop_at_operand = true});
   if (!globals.ok()) {
-    parts.console.Out(absl::StrCat("Incorrect Usage.\n\n", HelpText(parts.env, commands)));
+    parts.console.Out(absl::StrCat("Incorrect Usage.\n\n", ProgramHelp(ProgramTable(parts.env))));
     parts.console.Err(absl::StrCat(globals.status().message(), "\n"));
     return kExitError;
   }
@@ -161,7 +112,7 @@ int RunProgramLine(const ProgramParts& parts, const std::vector<std::string>& co
   }
   const std::vector<std::string>& words = globals->operands;
   if (globals->help || words.empty()) {
-    parts.console.Out(HelpText(parts.env, commands));
+    parts.console.Out(ProgramHelp(ProgramTable(parts.env)));
     return kExitOk;
   }
   const std::vector<std::string> rest(words.begin() + 1, words.end());

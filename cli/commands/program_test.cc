@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "cli/commands/program_fixture.h"
+#include "cli/commands/program_table.h"
 #include "services/common/file/file.h"
 #include "services/common/process/unique_fd.h"
 
@@ -56,9 +57,9 @@ TEST_F(ProgramTest, UnknownFlagPrintsHelpAndFails) {
 }
 
 TEST_F(ProgramTest, EveryCommandHasHelpInThreeWays) {
-  for (const char* command :
-       {"active", "config", "env", "inspect", "ip", "kill", "ls", "provision", "regenerate-certs",
-        "restart", "rm", "ssh", "start", "status", "stop", "upgrade", "url", "version"}) {
+  for (const CommandInfo& info : ProgramTable(env_).commands) {
+    if (info.hidden || info.name == "help") continue;
+    const std::string& command = info.name;
     const std::string first = absl::StrCat("Usage: docker-machine ", command, " ");
     for (const std::string& words : {absl::StrCat(command, " -h"), absl::StrCat(command, " --help"),
                                      absl::StrCat("help ", command)}) {
@@ -428,7 +429,7 @@ TEST_F(ProgramTest, SshReturnsOutputAndExitStatus) {
   orchestrator_.ScriptExec({Output("hello\n"), ErrorOutput("oops\n"), Exit(42)});
   EXPECT_EQ(Run("ssh dev ls -l /x"), 42);
   EXPECT_EQ(out(), "hello\n");
-  EXPECT_EQ(err(), "oops\n");
+  EXPECT_EQ(err(), "oops\nexit status 42\n");
   EXPECT_EQ(orchestrator_.last_exec().command(), "ls -l /x");
   EXPECT_FALSE(orchestrator_.last_exec().pty());
 }

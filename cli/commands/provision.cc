@@ -14,7 +14,7 @@ class ProvisionCommand final : public Command {
         .name = "provision",
         .summary = "Re-provision existing machines",
         .description = "Argument(s) are one or more machine names.",
-        .flags = {},
+        .flags = {QuietFlag()},
         .operands = Operands::kMachines,
         .examples = {{"docker-machine provision dev", "install and configure the engine again"}}};
   }

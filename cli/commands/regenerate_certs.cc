@@ -19,7 +19,8 @@ class RegenerateCertsCommand final : public Command {
                        .usage = "Force rebuild and do not prompt"},
                       {.names = {"client-certs"},
                        .type = FlagType::kBool,
-                       .usage = "Also regenerate client certificates and CA."}},
+                       .usage = "Also regenerate client certificates and CA."},
+                      QuietFlag()},
             .operands = Operands::kMachines,
             .examples = {{"docker-machine regenerate-certs dev", "asks first"},
                          {"docker-machine regenerate-certs -f --client-certs dev",
@@ -34,7 +35,7 @@ class RegenerateCertsCommand final : public Command {
     }
     DM_ASSIGN_OR_RETURN(const std::vector<std::string> machines,
                         SomeMachines(context, args.operands));
-    context.console.Out("Regenerating TLS certificates\n");
+    context.Say("Regenerating TLS certificates\n");
     machine::v1::RegenerateMachineCertsRequest request;
     request.set_client_certs(args.Bool("client-certs"));
     DM_RETURN_IF_ERROR(

@@ -13,7 +13,7 @@ class RestartCommand final : public Command {
     return {.name = "restart",
             .summary = "Restart a machine",
             .description = "Argument(s) are one or more machine names.",
-            .flags = {},
+            .flags = {QuietFlag()},
             .operands = Operands::kMachines,
             .examples = {{"docker-machine restart dev", "stop it and start it again"}}};
   }
@@ -28,7 +28,7 @@ class RestartCommand final : public Command {
                                       .refused_in = std::nullopt,
                                       .also_follows = {},
                                       .submit = SubmitBy(&Machines::Stub::RestartMachine)}));
-    context.console.Out(
+    context.Say(
         "Restarted machines may have new IP addresses. You may need to re-run the `docker-machine "
         "env` command.\n");
     return kExitOk;

@@ -2,6 +2,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/args/flags.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/docker_context.h"
 #include "cli/commands/errors.h"
 #include "cli/commands/machine_operations.h"
 #include "cli/commands/prompt.h"
@@ -25,7 +26,8 @@ class RmCommand final : public Command {
                   {.names = {"y"},
                    .type = FlagType::kBool,
                    .usage = "Assumes automatic yes to proceed with remove, without prompting "
-                            "further user confirmation"}},
+                            "further user confirmation"},
+                  QuietFlag()},
         .operands = Operands::kMachines,
         .examples = {{"docker-machine rm dev", "asks first"},
                      {"docker-machine rm -y dev web", "without a question"},
@@ -35,16 +37,24 @@ class RmCommand final : public Command {
   absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
     if (args.operands.empty()) return ErrorWithHelp(context, *this, kExpectedMachines);
     const bool force = args.Bool("force");
-    context.console.Out(absl::StrCat(
+    const bool ask = !force && !args.Bool("y");
+    const std::string warning = absl::StrCat(
         "About to remove ", absl::StrJoin(args.operands, ", "),
-        "\nWARNING: This action will delete both local reference and remote instance.\n"));
-    if (!force && !args.Bool("y") && !Confirm(context.console, "Are you sure?")) return kExitOk;
+        "\nWARNING: This action will delete both local reference and remote instance.\n");
+    if (ask) {
+      context.console.Out(warning);
+      if (!Confirm(context.console, "Are you sure?")) return kExitOk;
+    } else {
+      context.Say(warning);
+    }
 
     const std::vector<std::string> machines = Distinct(args.operands);
     std::vector<absl::Status> errors(machines.size());
     OperationRunner runner(context, machines.size());
     ForEachAtOnce(machines.size(), [&](size_t i) {
       const absl::Status status = runner.Run(i, RequestFor(context, machines[i], force));
+      // A context of the machine's name is ours or none; one of another name is the user's affair.
+      if (status.ok()) DockerContexts(context.env).Remove(machines[i], machines[i]).IgnoreError();
       if (status.ok() || status.message().empty()) {
         errors[i] = status;
         return;

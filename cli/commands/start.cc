@@ -13,7 +13,7 @@ class StartCommand final : public Command {
     return {.name = "start",
             .summary = "Start a machine",
             .description = "Argument(s) are one or more machine names.",
-            .flags = {},
+            .flags = {QuietFlag()},
             .operands = Operands::kMachines,
             .examples = {{"docker-machine start dev web", "several at once"}}};
   }
@@ -28,7 +28,7 @@ class StartCommand final : public Command {
                                       .refused_in = machine::v1::MACHINE_STATE_RUNNING,
                                       .also_follows = {},
                                       .submit = SubmitBy(&Machines::Stub::StartMachine)}));
-    context.console.Out(
+    context.Say(
         "Started machines may have new IP addresses. You may need to re-run the `docker-machine "
         "env` "
         "command.\n");

@@ -13,7 +13,7 @@ class StopCommand final : public Command {
     return {.name = "stop",
             .summary = "Stop a machine",
             .description = "Argument(s) are one or more machine names.",
-            .flags = {},
+            .flags = {QuietFlag()},
             .operands = Operands::kMachines,
             .examples = {{"docker-machine stop dev", "shut down gracefully"}}};
   }

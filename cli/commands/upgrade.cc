@@ -13,7 +13,7 @@ class UpgradeCommand final : public Command {
     return {.name = "upgrade",
             .summary = "Upgrade a machine to the latest version of Docker",
             .description = "Argument(s) are one or more machine names.",
-            .flags = {},
+            .flags = {QuietFlag()},
             .operands = Operands::kMachines,
             .examples = {
                 {"docker-machine upgrade dev", "newest engine; a machine that is off is started"}}};
@@ -29,7 +29,7 @@ class UpgradeCommand final : public Command {
       if (machine.state() == machine::v1::MACHINE_STATE_STOPPED) stopped.push_back(name);
     }
     if (!stopped.empty()) {
-      context.console.Out("Starting machine so machine can be upgraded...\n");
+      context.Say("Starting machine so machine can be upgraded...\n");
       DM_RETURN_IF_ERROR(RunOnMachines(context, stopped,
                                        {.verb = "start",
                                         .doing = "Starting",

@@ -18,7 +18,9 @@ constexpr absl::string_view kClear = "\r\x1b[K";
 
 Progress::Progress(Console& console, size_t lanes, Options options)
     : console_(console), options_(options), start_(absl::Now()), lanes_(lanes) {
-  if (console_.OutIsTerminal()) spinner_ = std::thread([this] { Spin(); });
+  if (console_.OutIsTerminal() && !options_.quiet && !options_.plain) {
+    spinner_ = std::thread([this] { Spin(); });
+  }
 }
 
 Progress::~Progress() {
@@ -55,8 +57,12 @@ void Progress::Finish(size_t lane) {
 }
 
 void Progress::PrintLocked(const Line& line) {
+  if (options_.quiet && !line.error) return;
   ClearSpinnerLocked();
-  const std::string text = absl::StrCat(line.text, "\n");
+  const int64_t seconds = absl::ToInt64Seconds(absl::Now() - start_);
+  const std::string prefix =
+      options_.elapsed ? absl::StrFormat("%s[%04d] ", line.error ? "ERRO" : "INFO", seconds) : "";
+  const std::string text = absl::StrCat(prefix, line.text, "\n");
   if (line.error) {
     console_.Err(text);
   } else {

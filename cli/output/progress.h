@@ -24,6 +24,12 @@ class Progress {
   struct Options {
     absl::Duration spinner_after = absl::Milliseconds(500);
     absl::Duration spinner_interval = absl::Milliseconds(100);
+    /// Lines for standard output are left out.
+    bool quiet = false;
+    /// Each line begins with its level and the seconds since the start: "INFO[0007] ".
+    bool elapsed = false;
+    /// No last line that changes, although standard output is a terminal.
+    bool plain = false;
   };
 
   Progress(Console& console, size_t lanes, Options options);

@@ -32,6 +32,35 @@ TEST(ProgressTest, NoSpinnerWithoutATerminal) {
   EXPECT_EQ(console.out(), "");
 }
 
+TEST(ProgressTest, QuietLeavesErrorsOnly) {
+  FakeConsole console;
+  Progress progress(console, 1, {.quiet = true});
+  progress.Out(0, "a line");
+  progress.Err(0, "an error");
+  EXPECT_EQ(console.out(), "");
+  EXPECT_EQ(console.err(), "an error\n");
+}
+
+TEST(ProgressTest, LinesCanBeginWithLevelAndSeconds) {
+  FakeConsole console;
+  Progress progress(console, 1, {.elapsed = true});
+  progress.Out(0, "a line");
+  progress.Err(0, "an error");
+  EXPECT_EQ(console.out(), "INFO[0000] a line\n");
+  EXPECT_EQ(console.err(), "ERRO[0000] an error\n");
+}
+
+TEST(ProgressTest, PlainTerminalGetsNoSpinner) {
+  FakeConsole console;
+  console.set_terminal(true);
+  {
+    Progress progress(
+        console, 1, {.spinner_after = absl::ZeroDuration(), .spinner_interval = {}, .plain = true});
+    progress.Status(0, "[1/2] working");
+  }
+  EXPECT_EQ(console.out(), "");
+}
+
 TEST(ProgressTest, SpinnerOnATerminalShowsTheStepAndClearsItself) {
   FakeConsole console;
   console.set_terminal(true);

@@ -1,0 +1,160 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/errors.h"
+#include "cli/commands/machines.h"
+#include "cli/commands/session.h"
+#include "google/longrunning/operations.grpc.pb.h"
+#include "machine/v1/operations.grpc.pb.h"
+#include "services/common/status/grpc_status.h"
+#include "services/common/status/status.h"
+
+namespace machine::cli {
+namespace {
+
+using google::longrunning::Operation;
+using google::longrunning::Operations;
+using machine::v1::LogLine;
+using machine::v1::OperationEvent;
+using machine::v1::OperationMetadata;
+
+constexpr int kMaxOperations = 1000;
+// An operation that goes on has told all it had to tell by then.
+constexpr absl::Duration kReplayTime = absl::Seconds(2);
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
+                          absl::UTCTimeZone());
+}
+
+std::string EventText(const OperationEvent& event, bool debug) {
+  if (event.has_progress()) {
+    const machine::v1::Progress& step = event.progress();
+    return absl::StrCat("[", step.step_index(), "/", step.step_count(), "] ",
+                        step.message().empty() ? step.step() : step.message());
+  }
+  if (!event.has_log()) return "";
+  const LogLine& log = event.log();
+  if (log.severity() == LogLine::DEBUG && !debug) return "";
+  return absl::StrCat(log.component(), log.component().empty() ? "" : ": ", log.text());
+}
+
+std::string EndText(const Operation& operation) {
+  return operation.has_error() ? absl::StrCat("failed: ", operation.error().message())
+                               : "succeeded";
+}
+
+// Runs `command` as root, whoever logs in.
+std::string AsRoot(absl::string_view command) {
+  return absl::StrCat("if [ \"$(id -u)\" = 0 ]; then exec ", command, "; else exec sudo -n ",
+                      command, "; fi");
+}
+
+class LogsCommand final : public Command {
+ public:
+  CommandInfo info() const override {
+    return {.name = "logs",
+            .summary = "Show what was done to a machine, or a log of its own",
+            .description = "Argument is a machine name.",
+            .flags = {{.names = {"all", "a"},
+                       .type = FlagType::kBool,
+                       .usage = "All operations that are remembered, not only the last"},
+                      {.names = {"follow", "f"},
+                       .type = FlagType::kBool,
+                       .usage = "Go on until the operation is done; with --engine, for ever"},
+                      {.names = {"engine"},
+                       .type = FlagType::kBool,
+                       .usage = "The journal of the machine's engine, over SSH"},
+                      {.names = {"cloud-init"},
+                       .type = FlagType::kBool,
+                       .usage = "The machine's log of cloud-init, over SSH"},
+                      {.names = {"tail", "n"},
+                       .type = FlagType::kInt,
+                       .usage = "So many of the last lines of --engine",
+                       .default_value = "1000"}},
+            .details =
+                "Without --engine and --cloud-init this is the log of the machine's "
+                "operations: create, start,\nprovision and so on, each with its steps and "
+                "what the driver and the provisioner said. With\n--debug before the "
+                "command it also holds what the installers said.",
+            .operands = Operands::kMachine,
+            .examples = {{"docker-machine logs dev", "the last operation"},
+                         {"docker-machine --debug logs -a dev", "everything"},
+                         {"docker-machine logs -f dev", "follow one that goes on"},
+                         {"docker-machine logs --engine -n 50 dev", "the engine's journal"}}};
+  }
+
+  absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
+    DM_ASSIGN_OR_RETURN(const std::string machine, OneMachine(context, args.operands));
+    if (args.Bool("engine") && args.Bool("cloud-init")) {
+      return absl::InvalidArgumentError(
+          "Error: --engine and --cloud-init are two logs: ask for one");
+    }
+    if (args.Bool("engine")) {
+      const std::string journal =
+          absl::StrCat("journalctl --no-pager -u docker -n ",
+                       std::max<int64_t>(0, args.Int("tail")), args.Bool("follow") ? " -f" : "");
+      return RunSession(context, machine, {.command = AsRoot(journal)});
+    }
+    if (args.Bool("cloud-init")) {
+      return RunSession(context, machine,
+                        {.command = AsRoot("cat /var/log/cloud-init-output.log")});
+    }
+    DM_RETURN_IF_ERROR(GetMachine(context, machine, {.fields = {"name"}}).status());
+    DM_ASSIGN_OR_RETURN(const std::vector<Operation> operations,
+                        OperationsOf(context, machine, args.Bool("all")));
+    for (const Operation& operation : operations) {
+      DM_RETURN_IF_ERROR(Print(context, operation, args.Bool("follow")));
+    }
+    return kExitOk;
+  }
+
+ private:
+  // The oldest first.
+  static absl::StatusOr<std::vector<Operation>> OperationsOf(CommandContext& context,
+                                                             const std::string& machine, bool all) {
+    google::longrunning::ListOperationsRequest request;
+    request.set_filter(absl::StrCat("machine=", machine));
+    request.set_page_size(all ? kMaxOperations : 1);
+    DM_ASSIGN_OR_RETURN(
+        const google::longrunning::ListOperationsResponse response,
+        context.orchestrator.Call<Operations>(&Operations::Stub::ListOperations, request));
+    return std::vector<Operation>(response.operations().rbegin(), response.operations().rend());
+  }
+
+  static absl::Status Print(CommandContext& context, const Operation& operation, bool follow) {
+    OperationMetadata metadata;
+    operation.metadata().UnpackTo(&metadata);
+    context.console.Out(absl::StrCat(TimeText(metadata.create_time()), " ", metadata.verb(),
+                                     operation.done() ? "" : " (goes on)", "\n"));
+    DM_ASSIGN_OR_RETURN(const common::Channel channel, context.orchestrator.channel());
+    machine::v1::OperationEvents::Stub stub(channel.grpc());
+    grpc::ClientContext call;
+    const bool cut = !operation.done() && !follow;
+    channel.Prepare(call, cut ? kReplayTime : absl::InfiniteDuration());
+    machine::v1::WatchOperationRequest request;
+    request.set_name(operation.name());
+    const auto reader = stub.WatchOperation(&call, request);
+    OperationEvent event;
+    while (reader->Read(&event)) {
+      const std::string text =
+          event.has_operation() ? EndText(event.operation()) : EventText(event, context.debug);
+      if (text.empty()) continue;
+      context.console.Out(absl::StrCat(TimeText(event.time()), "   ", text, "\n"));
+    }
+    const absl::Status status = common::FromGrpcStatus(reader->Finish());
+    return cut && absl::IsDeadlineExceeded(status) ? absl::OkStatus() : status;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeLogsCommand() { return std::make_unique<LogsCommand>(); }
+
+}  // namespace machine::cli
