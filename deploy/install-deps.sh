@@ -15,8 +15,8 @@ readonly BUILD_PACKAGES="
   libgtest-dev libgmock-dev libbenchmark-dev libcpp-httplib-dev"
 # Peers of the tests: ssh server, Docker Engine in a container, PostgreSQL, shells that evaluate `env`.
 readonly TEST_PACKAGES="
-  openssh-server openssh-client docker.io debootstrap iptables iproute2 busybox-static curl sqlite3
-  procps bash fish tcsh zsh emacs-nox libarchive-tools postgresql"
+  openssh-server openssh-client rsync sshfs man-db docker.io debootstrap iptables iproute2
+  busybox-static curl sqlite3 procps bash fish tcsh zsh emacs-nox libarchive-tools postgresql"
 # What the installed program calls, and an engine for machines of the `docker` driver.
 readonly RUN_PACKAGES="
   ca-certificates openssh-client docker.io iptables iproute2 debootstrap curl procps

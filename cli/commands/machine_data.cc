@@ -36,6 +36,8 @@ ordered_json MachineData(const machine::v1::Machine& machine, bool active,
   data["os"] = machine.os_id();
   data["labels"] = ordered_json::object();
   for (const auto& [key, value] : machine.labels()) data["labels"][key] = value;
+  data["engine_labels"] = ordered_json::array();
+  for (const std::string& label : machine.engine().labels()) data["engine_labels"].push_back(label);
   data["error"] = machine.last_error().message();
   if (machine.auth().has_server_cert_expire_time()) {
     data["server_cert_expire_time"] = TimeText(machine.auth().server_cert_expire_time());

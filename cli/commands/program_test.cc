@@ -57,8 +57,10 @@ TEST_F(ProgramTest, UnknownFlagPrintsHelpAndFails) {
 }
 
 TEST_F(ProgramTest, EveryCommandHasHelpInThreeWays) {
-  for (const CommandInfo& info : ProgramTable(env_).commands) {
-    if (info.hidden || info.name == "help") continue;
+  const ProgramInfo program = ProgramTable(env_);
+  for (const CommandInfo& info : program.commands) {
+    // What create takes depends on a driver: create_test.
+    if (info.hidden || info.name == "help" || info.name == "create") continue;
     const std::string& command = info.name;
     const std::string first = absl::StrCat("Usage: docker-machine ", command, " ");
     for (const std::string& words : {absl::StrCat(command, " -h"), absl::StrCat(command, " --help"),

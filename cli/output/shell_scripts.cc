@@ -125,7 +125,7 @@ function __docker_machine_ps1
     set -l format ' [%s]'
     set -q argv[1]; and set format $argv[1]
     if set -q DOCKER_MACHINE_NAME
-        printf -- $format $DOCKER_MACHINE_NAME
+        printf $format $DOCKER_MACHINE_NAME
     end
     return 0
 end
