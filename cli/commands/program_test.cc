@@ -15,6 +15,7 @@
 #include "absl/strings/str_replace.h"
 #include "cli/commands/program_fixture.h"
 #include "cli/commands/program_table.h"
+#include "services/common/crypto/digest.h"
 #include "services/common/file/file.h"
 #include "services/common/process/unique_fd.h"
 
@@ -406,6 +407,28 @@ TEST_F(AccessTest, SwarmNeedsAMaster) {
   EXPECT_EQ(err(),
             "Error checking TLS connection: \"dev\" is not a swarm master. The --swarm flag is "
             "intended for use with swarm masters\n");
+}
+
+// ---- context
+
+TEST_F(AccessTest, ContextHoldsTheCertificatesForThisUserOnly) {
+  is_private_ = false;
+  const std::string docker = absl::StrCat(testing::TempDir(), "/docker-config");
+  env_.Set("DOCKER_CONFIG", docker);
+  EXPECT_EQ(Run("context dev"), 0) << err();
+  const std::string id = common::Sha256Hex("dev");
+  const std::string tls = absl::StrCat(docker, "/contexts/tls/", id, "/docker");
+  EXPECT_EQ(common::ReadFile(tls + "/ca.pem").value(), "CA");
+  EXPECT_EQ(common::ReadFile(tls + "/cert.pem").value(), "CERT");
+  EXPECT_EQ(common::ReadFile(tls + "/key.pem").value(), "KEY");
+  struct stat info = {};
+  ASSERT_EQ(stat((tls + "/key.pem").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+  const std::string meta = absl::StrCat(docker, "/contexts/meta/", id, "/meta.json");
+  EXPECT_TRUE(absl::StrContains(common::ReadFile(meta).value(), url_));
+  EXPECT_EQ(Run("context --remove dev"), 0) << err();
+  EXPECT_TRUE(absl::IsNotFound(common::ReadFile(meta).status()));
+  EXPECT_TRUE(absl::IsNotFound(common::ReadFile(tls + "/key.pem").status()));
 }
 
 // ---- ssh
