@@ -235,7 +235,10 @@ void DriverService::RunAction(Action& action) {
   absl::StatusOr<Observation> result = Guarded([&]() -> absl::StatusOr<Observation> {
     DM_RETURN_IF_ERROR(call.Check());
     DM_ASSIGN_OR_RETURN(const MachineSpec spec, ToSpec(call, action.machine, action.strictness));
-    return action.work(call, spec);
+    failpoints_.Pass("driver", action.method, "before_effect");
+    absl::StatusOr<Observation> observation = action.work(call, spec);
+    failpoints_.Pass("driver", action.method, "after_effect");
+    return observation;
   });
   const int64_t highest_token = gate_.Leave(context.machine_uid());
   absl::Status status = result.status();
@@ -251,6 +254,7 @@ void DriverService::RunAction(Action& action) {
     action.stream->PushWhenRoom(std::move(event));
   }
   action.stream->End(std::move(status));
+  failpoints_.Pass("driver", action.method, "after_commit");
   running_.Remove(action.cancellation);
 }
 

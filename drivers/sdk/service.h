@@ -16,6 +16,7 @@
 #include "drivers/sdk/machine_gate.h"
 #include "drivers/sdk/running_calls.h"
 #include "drivers/sdk/scrub.h"
+#include "services/common/failpoint/failpoints.h"
 #include "services/common/log/log.h"
 #include "services/common/rpc/child.h"
 #include "services/common/rpc/executor.h"
@@ -108,6 +109,7 @@ class DriverService final : public common::ChildServer,
   const Flags flags_;
   const common::Logger log_;
   const std::function<void()> request_shutdown_;
+  const common::Failpoints failpoints_ = common::Failpoints::FromEnvironment();
   MachineGate gate_;
   RunningCalls running_;
   // Last, so that they end first. Reads have threads of their own: long actions must not starve

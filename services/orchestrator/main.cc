@@ -21,6 +21,7 @@
 #include "absl/synchronization/mutex.h"
 #include "services/common/clock/clock.h"
 #include "services/common/crypto/random.h"
+#include "services/common/failpoint/failpoints.h"
 #include "services/common/file/file.h"
 #include "services/common/log/log.h"
 #include "services/common/metrics/metrics.h"
@@ -40,7 +41,6 @@
 #include "services/orchestrator/drivers/supervisor.h"
 #include "services/orchestrator/engine/admission.h"
 #include "services/orchestrator/engine/engine.h"
-#include "services/orchestrator/engine/failpoints.h"
 #include "services/orchestrator/engine/refresher.h"
 #include "services/orchestrator/events/machine_index.h"
 #include "services/orchestrator/events/watch_hub.h"
@@ -96,7 +96,7 @@ class Orchestrator {
   Orchestrator(Config config, common::Logger log)
       : config_(std::move(config)),
         log_(std::move(log)),
-        failpoints_(Failpoints::FromEnvironment()) {}
+        failpoints_(common::Failpoints::FromEnvironment()) {}
 
   absl::Status Start() {
     DM_RETURN_IF_ERROR(OpenStore());
@@ -266,7 +266,7 @@ class Orchestrator {
   const Config config_;
   const common::Logger log_;
   const common::Clock& clock_ = common::Clock::Real();
-  const Failpoints failpoints_;
+  const common::Failpoints failpoints_;
   common::Metrics metrics_;
   StopRequest stop_request_;
   MachineIndex index_;

@@ -15,12 +15,12 @@
 #include "driver/v1/driver.pb.h"
 #include "machine/v1/operations.pb.h"
 #include "services/common/clock/clock.h"
+#include "services/common/failpoint/failpoints.h"
 #include "services/common/log/log.h"
 #include "services/common/metrics/metrics.h"
 #include "services/common/rpc/executor.h"
 #include "services/orchestrator/certs/certificates.h"
 #include "services/orchestrator/drivers/registry.h"
-#include "services/orchestrator/engine/failpoints.h"
 #include "services/orchestrator/engine/tenure.h"
 #include "services/orchestrator/engine/verb.h"
 #include "services/orchestrator/import/machine_folder.h"
@@ -38,7 +38,7 @@ struct EngineParts {
   Certificates& certificates;
   /// Null for an orchestrator that is not private.
   MachineFolder* folder;
-  const Failpoints& failpoints;
+  const common::Failpoints& failpoints;
   common::Metrics& metrics;
   const common::Logger& log;
   const common::Clock& clock;
