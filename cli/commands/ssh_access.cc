@@ -80,7 +80,8 @@ std::string Section(const CommandContext& context, const SshAccess& access) {
       " %H %t %K %f\n"
       "  CheckHostIP no\n  UpdateHostKeys no\n  PasswordAuthentication no\n"
       "  KbdInteractiveAuthentication no\n  ControlPath none\n  LogLevel ERROR\n"
-      "  ServerAliveInterval 60\n");
+      // A host that takes connections and says nothing would be waited for without end.
+      "  ConnectTimeout 15\n  ServerAliveInterval 15\n");
   if (!access.key_path.empty()) {
     absl::StrAppend(&text, "  IdentityFile ", ConfigWord(access.key_path),
                     "\n  IdentitiesOnly yes\n");
@@ -94,7 +95,9 @@ std::string Section(const CommandContext& context, const SshAccess& access) {
 }  // namespace
 
 absl::StatusOr<SshAccess> GetSshAccess(CommandContext& context, absl::string_view machine) {
-  if (!IsMachineName(machine)) return GetMachine(context, machine, {}).status();
+  // The record must be fresh enough to know a machine that was switched off behind its back.
+  DM_ASSIGN_OR_RETURN(const machine::v1::Machine record,
+                      GetMachine(context, machine, {.fields = {"state"}, .max_age = kMaxAge}));
   machine::v1::GetAccessBundleRequest request;
   request.set_name(ResourceName(machine));
   request.set_include_ssh_key(true);
@@ -102,7 +105,10 @@ absl::StatusOr<SshAccess> GetSshAccess(CommandContext& context, absl::string_vie
       context.orchestrator.Call<Machines>(&Machines::Stub::GetAccessBundle, request);
   if (!bundle.ok()) return UserError(bundle.status(), machine);
   const machine::v1::Endpoint& endpoint = bundle->endpoint();
-  if (endpoint.ssh_host().empty()) {
+  const bool off = record.state() == machine::v1::MACHINE_STATE_STOPPED ||
+                   record.state() == machine::v1::MACHINE_STATE_SAVED ||
+                   record.state() == machine::v1::MACHINE_STATE_PAUSED;
+  if (off || endpoint.ssh_host().empty()) {
     return UserError(common::Error(absl::StatusCode::kFailedPrecondition,
                                    machine::v1::ERROR_REASON_MACHINE_NOT_RUNNING, ""),
                      machine);

@@ -144,7 +144,10 @@ INSTANTIATE_TEST_SUITE_P(
                   "log in as root, or allow this user sudo without a password"},
         {.label = "OperatingSystemThatIsNotSupported",
          .options = "--generic-ip-address=HOST --generic-ssh-key=KEY",
-         .error = "unsupported operating system \"plan9\" (Plan 9); supported: debian, ubuntu",
+         .error =
+             "unsupported operating system \"plan9\" (Plan 9); supported: debian, ubuntu, fedora, "
+             "rhel, centos, rocky, almalinux, ol, amzn, sles, opensuse-leap, "
+             "opensuse-tumbleweed, opensuse, arch, archarm",
          .cause = R"(printf 'ID=plan9\nPRETTY_NAME="Plan 9"\n' >/etc/os-release)"},
         // The files of /var/lib on a file system of 100 MB.
         {.label = "DiskWithoutRoomForTheEngine",
