@@ -77,16 +77,28 @@ void Link::StepChannels(absl::Duration now) {
   size_t ended = 0;
   do {
     OpenWaiting(now);
-    for (const auto& channel : channels_) {
-      channel->Step();
-      if (channel->denied()) JudgeDenial(*channel);
+    for (Member& member : channels_) StepMember(member);
+    for (const Member& member : channels_) {
+      if (member.channel->denied()) waiting_.insert(waiting_.begin(), member.channel);
     }
-    for (const auto& channel : channels_) {
-      if (channel->denied()) waiting_.insert(waiting_.begin(), channel);
-    }
-    std::erase_if(channels_, [](const auto& channel) { return channel->denied(); });
-    ended = std::erase_if(channels_, [](const auto& channel) { return channel->done(); });
+    std::erase_if(channels_, [](const Member& member) { return member.channel->denied(); });
+    ended = std::erase_if(channels_, [](const Member& member) { return member.channel->done(); });
   } while (ended > 0 && !waiting_.empty());
+}
+
+void Link::StepMember(Member& member) {
+  SshChannel& channel = *member.channel;
+  const bool was_opening = channel.opening();
+  if (was_opening && !std::exchange(member.asked, true)) {
+    member.ended_before = ended_sessions_;
+    member.may_be_early = ended_sessions_ > freed_sessions_;
+  }
+  channel.Step();
+  if (was_opening && !channel.opening()) {
+    freed_sessions_ = std::max(freed_sessions_, member.ended_before);
+  }
+  if (channel.denied()) JudgeDenial(member);
+  if (channel.done() && !channel.spec().is_tunnel()) ++ended_sessions_;
 }
 
 void Link::OpenWaiting(absl::Duration now) {
@@ -99,26 +111,32 @@ void Link::OpenWaiting(absl::Duration now) {
       }
     }
     (*it)->Open(session_->get(), now);
-    channels_.push_back(std::move(*it));
+    channels_.push_back({.channel = std::move(*it)});
     it = waiting_.erase(it);
   }
 }
 
 size_t Link::OpenSessions() const {
   return static_cast<size_t>(
-      std::count_if(channels_.begin(), channels_.end(), [](const auto& channel) {
-        return !channel->spec().is_tunnel() && !channel->done() && !channel->denied();
+      std::count_if(channels_.begin(), channels_.end(), [](const Member& member) {
+        const SshChannel& channel = *member.channel;
+        return !channel.spec().is_tunnel() && !channel.done() && !channel.denied();
       }));
 }
 
 // A refused session waits for another to end where there is one; else it fails.
-void Link::JudgeDenial(SshChannel& channel) {
+void Link::JudgeDenial(const Member& member) {
   if (ssh_is_connected(session_->get()) == 0) return;
+  SshChannel& channel = *member.channel;
   if (channel.spec().is_tunnel()) {
     return channel.Fail(Unreachable(absl::StrCat(
         "opening a tunnel from ", name_, " to ",
         HostAndPort(channel.spec().what, channel.spec().port), ": ", channel.denial())));
   }
+  // OpenSSH handles all packets that it has received before it frees the places of the sessions
+  // that those have closed, and answers after that: asked again, it may say yes. Each such refusal
+  // needs a session that has ended, so this comes to an end.
+  if (member.may_be_early) return Wake();
   const size_t others = OpenSessions();
   if (others == 0) {
     return channel.Fail(Unreachable(
@@ -131,7 +149,8 @@ void Link::JudgeDenial(SshChannel& channel) {
 // given up: what runs may take its time until dead_after.
 void Link::CheckStarts(absl::Duration now) {
   const absl::Duration timeout = reactor_.options().handshake_timeout;
-  for (const auto& channel : channels_) {
+  for (const Member& member : channels_) {
+    SshChannel* const channel = member.channel.get();
     if (!channel->starting() || channel->abandoned()) continue;
     const absl::Duration limit = std::max(heard_at_, channel->opened_at()) + timeout;
     if (now < limit) {
@@ -166,8 +185,8 @@ void Link::Close(const absl::Status& cause) {
     absl::MutexLock lock(&mu_);
     health_ = cause;
   }
-  std::vector<std::shared_ptr<SshChannel>> channels = std::exchange(channels_, {});
-  for (auto& channel : std::exchange(waiting_, {})) channels.push_back(std::move(channel));
+  std::vector<std::shared_ptr<SshChannel>> channels = std::exchange(waiting_, {});
+  for (Member& member : std::exchange(channels_, {})) channels.push_back(std::move(member.channel));
   for (const auto& channel : channels) channel->Fail(cause);
   session_.reset();
   --reactor_.connections_open;

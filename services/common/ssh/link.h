@@ -44,9 +44,20 @@ class Link final : public Pollable {
   void Stop(const absl::Status& cause) override { Close(cause); }
 
  private:
+  struct Member {
+    std::shared_ptr<SshChannel> channel;
+    /// Whether the server has been asked to open it.
+    bool asked = false;
+    /// Sessions that had ended when it was asked.
+    uint64_t ended_before = 0;
+    /// The server may not have freed the place of one of those before it came to this question.
+    bool may_be_early = false;
+  };
+
   void StepChannels(absl::Duration now);
+  void StepMember(Member& member);
   void OpenWaiting(absl::Duration now);
-  void JudgeDenial(SshChannel& channel);
+  void JudgeDenial(const Member& member);
   void CheckStarts(absl::Duration now);
   void KeepAlive(absl::Duration now);
   size_t OpenSessions() const;
@@ -56,8 +67,10 @@ class Link final : public Pollable {
   const std::string host_key_sha256_;
   std::unique_ptr<LibsshSession> session_;
   std::vector<std::shared_ptr<SshChannel>> waiting_;  // For the server's limit on sessions.
-  std::vector<std::shared_ptr<SshChannel>> channels_;
+  std::vector<Member> channels_;
   size_t max_sessions_;
+  uint64_t ended_sessions_ = 0;
+  uint64_t freed_sessions_ = 0;  // Of those, how many the server has surely freed the place of.
   absl::Duration wake_at_ = absl::ZeroDuration();
   absl::Duration heard_at_;
   absl::Duration asked_at_;

@@ -183,6 +183,13 @@ TEST_F(SshRunTest, AServerThatAllowsThreeSessionsIsNotOverrun) {
   RunTwentyAtOnce(*ssh_);
 }
 
+// Each command is asked for together with the end of the one before it.
+TEST_F(SshRunTest, AServerThatAllowsOneSessionRunsOneCommandAfterTheOther) {
+  ASSERT_NO_FATAL_FAILURE(Connect({"MaxSessions 1"}));
+  RunTwentyAtOnce(*ssh_);
+  EXPECT_EQ(loop_.connections_opened(), 1);
+}
+
 TEST_F(SshRunTest, TheDeadlineTakesAwayTheCommandsInputAndOutput) {
   ASSERT_NO_FATAL_FAILURE(Connect());
   const std::string fifo = sshd_->dir() + "/fifo";
