@@ -214,6 +214,14 @@ absl::StatusOr<EngineResponse> EngineApi::Send(const common::CallScope& call,
                          absl::StrCat("no Docker Engine answers at ", name_, " (", cause,
                                       "): start it there, or name another with --docker-endpoint"));
   }
+  if (common::ReasonOf(response.status()) == machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED) {
+    return common::Error(
+        absl::StatusCode::kUnauthenticated, machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED,
+        absl::StrCat("the certificate of the Docker Engine at ", name_, " is not trusted (",
+                     common::ErrorMetadataOf(response.status(), "cause"),
+                     "): name the CA that signed it with --docker-tls-ca-cert, and the engine as "
+                     "its certificate does with --docker-endpoint"));
+  }
   if (absl::IsPermissionDenied(response.status())) {
     return common::Error(
         absl::StatusCode::kPermissionDenied, machine::v1::ERROR_REASON_PROVIDER_POLICY,

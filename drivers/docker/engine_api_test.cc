@@ -5,7 +5,7 @@
 #include "absl/strings/match.h"
 #include "drivers/docker/fake_engine.h"
 #include "drivers/docker/machine_container.h"
-#include "drivers/docker/test_machine.h"
+#include "drivers/sdk/test_machine.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::docker {
@@ -145,8 +145,17 @@ INSTANTIATE_TEST_SUITE_P(
          absl::StatusCode::kPermissionDenied,
          "this user may not use the Docker Engine at tcp://engine:2376: add the user to the group "
          "docker, or name another engine with --docker-endpoint"},
-        {"UntrustedServer", absl::FailedPreconditionError("self-signed"),
-         absl::StatusCode::kFailedPrecondition, "Docker Engine at tcp://engine:2376: self-signed"},
+        {"UntrustedServer",
+         common::Error(absl::StatusCode::kUnauthenticated,
+                       machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED, "x",
+                       {{"host", "engine"}, {"cause", "self-signed certificate"}}),
+         absl::StatusCode::kUnauthenticated,
+         "the certificate of the Docker Engine at tcp://engine:2376 is not trusted (self-signed "
+         "certificate): name the CA that signed it with --docker-tls-ca-cert, and the engine as "
+         "its certificate does with --docker-endpoint"},
+        {"AnythingElse", absl::FailedPreconditionError("too many redirects"),
+         absl::StatusCode::kFailedPrecondition,
+         "Docker Engine at tcp://engine:2376: too many redirects"},
         {"Cancelled", absl::CancelledError("by user"), absl::StatusCode::kCancelled, "by user"},
     }),
     [](const auto& info) { return info.param.label; });

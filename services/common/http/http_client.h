@@ -83,8 +83,9 @@ class HttpClient {
   ///
   /// @return UNAVAILABLE PROVIDER_DOWN (no connection, or it broke), DEADLINE_EXCEEDED, CANCELLED,
   ///   INVALID_ARGUMENT (URL, header, client certificate), OUT_OF_RANGE (body longer than allowed),
-  ///   FAILED_PRECONDITION (the server's certificate is not trusted: says why; too many redirects),
-  ///   PERMISSION_DENIED (a Unix socket that this user may not open), or what a callback returned.
+  ///   UNAUTHENTICATED SERVER_NOT_TRUSTED (its certificate; never repeated; the metadata has "host"
+  ///   and "cause"), FAILED_PRECONDITION (too many redirects), PERMISSION_DENIED (a Unix socket
+  ///   that this user may not open), or what a callback returned.
   absl::StatusOr<HttpResponse> Send(HttpRequest request);
 
   /// The same without waiting. `request.cancelled` is not asked: use HttpCall::Cancel.

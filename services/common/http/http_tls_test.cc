@@ -12,12 +12,21 @@
 #include "services/common/file/file.h"
 #include "services/common/http/http_client.h"
 #include "services/common/http/test_server.h"
+#include "services/common/status/status.h"
 
 namespace machine::common {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+
+void ExpectNotTrusted(const absl::Status& status) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated) << status;
+  EXPECT_EQ(ReasonOf(status), machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED) << status;
+  EXPECT_EQ(ErrorMetadataOf(status, "host"), "127.0.0.1");
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("the certificate of 127.0.0.1 is not trusted ("));
+}
 
 class HttpTlsTest : public testing::Test {
  protected:
@@ -72,16 +81,16 @@ TEST_F(HttpTlsTest, AnotherAuthorityIsRefusedAlsoWhenAConnectionIsOpen) {
   ASSERT_TRUE(client.Send(request).ok());
   request.tls.ca_pem = other.cert_pem();
   const absl::Status status = client.Send(request).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()),
-              HasSubstr("the certificate of 127.0.0.1 is not trusted: "));
+  ExpectNotTrusted(status);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the authority that was given has not"));
 }
 
 TEST_F(HttpTlsTest, WithoutAnAuthorityThoseOfTheSystemCount) {
   const auto server = Serve("127.0.0.1");
   HttpClient client;
-  EXPECT_EQ(client.Send({.url = server->url("/", "https")}).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  const absl::Status status = client.Send({.url = server->url("/", "https")}).status();
+  ExpectNotTrusted(status);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("update-ca-certificates"));
 }
 
 TEST_F(HttpTlsTest, AnotherNameIsRefused) {
@@ -90,7 +99,7 @@ TEST_F(HttpTlsTest, AnotherNameIsRefused) {
   const absl::Status status =
       client.Send({.url = server->url("/", "https"), .tls = {.ca_pem = authority_.cert_pem()}})
           .status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  ExpectNotTrusted(status);
 }
 
 TEST_F(HttpTlsTest, AServerThatWantsAClientCertificateGetsIt) {

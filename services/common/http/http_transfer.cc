@@ -322,6 +322,17 @@ void HttpTransfer::Abandon() {
   body_fd_.reset();
 }
 
+absl::Status HttpTransfer::NotTrusted(absl::string_view cause) const {
+  return Error(
+      absl::StatusCode::kUnauthenticated, machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED,
+      absl::StrCat(label_, ": the certificate of ", host_, " is not trusted (", cause, "): ",
+                   request_.tls.ca_pem.empty()
+                       ? "if it should be, add the authority that signed it to those of this "
+                         "computer (update-ca-certificates)"
+                       : "the authority that was given has not signed it for this address"),
+      {{"host", host_}, {"cause", std::string(cause)}});
+}
+
 absl::Status HttpTransfer::ErrorFor(CURLcode code) {
   if (!stop_reason_.ok()) return stop_reason_;
   std::string text =
@@ -335,8 +346,7 @@ absl::Status HttpTransfer::ErrorFor(CURLcode code) {
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
-      return absl::FailedPreconditionError(
-          absl::StrCat(label_, ": the certificate of ", host_, " is not trusted: ", text));
+      return NotTrusted(text);
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
       return absl::InvalidArgumentError(message);

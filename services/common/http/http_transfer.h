@@ -85,6 +85,7 @@ class HttpTransfer {
   /// True when the request carries content, even of length 0.
   absl::StatusOr<bool> SetMethodAndBody();
   absl::Status ErrorFor(CURLcode code);
+  absl::Status NotTrusted(absl::string_view cause) const;
 
   template <typename T>
   void Set(CURLoption option, T value) {

@@ -185,11 +185,11 @@ void Link::Close(const absl::Status& cause) {
     absl::MutexLock lock(&mu_);
     health_ = cause;
   }
+  --reactor_.connections_open;  // Before anybody is told of the end.
   std::vector<std::shared_ptr<SshChannel>> channels = std::exchange(waiting_, {});
   for (Member& member : std::exchange(channels_, {})) channels.push_back(std::move(member.channel));
   for (const auto& channel : channels) channel->Fail(cause);
   session_.reset();
-  --reactor_.connections_open;
 }
 
 }  // namespace machine::common

@@ -31,13 +31,6 @@ absl::Duration ToDuration(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
-// The client's channel repeats calls that end with UNAVAILABLE. Here that says that a host did not
-// answer in the time it was given, and to wait again is for the caller to decide (gRFC A6,
-// pushback).
-void ForbidRetries(grpc::CallbackServerContext& context) {
-  context.AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
-}
-
 // Progress and log lines of a call as events of its stream.
 CallScope::Sink SinkOf(const std::shared_ptr<EventStream<ProvisionEvent>>& stream) {
   CallScope::Sink sink;
@@ -131,14 +124,12 @@ grpc::ServerUnaryReactor* ProvisionerService::CheckDocker(grpc::CallbackServerCo
 
 grpc::ServerBidiReactor<::provisioner::v1::ExecRequest, machine::v1::ExecResponse>*
 ProvisionerService::Exec(grpc::CallbackServerContext* context) {
-  ForbidRetries(*context);
   return SessionRelay<ExecProtocol>::Start(dependencies_.executor, dependencies_.access,
                                            dependencies_.calls, common::DeadlineOf(*context));
 }
 
 grpc::ServerBidiReactor<::provisioner::v1::TunnelRequest, machine::v1::TunnelResponse>*
 ProvisionerService::Tunnel(grpc::CallbackServerContext* context) {
-  ForbidRetries(*context);
   return SessionRelay<TunnelProtocol>::Start(dependencies_.executor, dependencies_.access,
                                              dependencies_.calls, common::DeadlineOf(*context));
 }
@@ -146,7 +137,6 @@ ProvisionerService::Tunnel(grpc::CallbackServerContext* context) {
 grpc::ServerWriteReactor<ProvisionEvent>* ProvisionerService::StreamCall(
     grpc::CallbackServerContext& context, const char* method, std::string machine_uid,
     HostWork work) {
-  ForbidRetries(context);
   auto stream = EventStream<ProvisionEvent>::Create();
   auto cancellation = std::make_shared<Cancellation>();
   stream->OnEnded([cancellation] { cancellation->Cancel(); });
@@ -173,7 +163,6 @@ grpc::ServerWriteReactor<ProvisionEvent>* ProvisionerService::StreamCall(
 
 grpc::ServerUnaryReactor* ProvisionerService::UnaryCall(
     grpc::CallbackServerContext& context, std::function<absl::Status(CallScope&)> work) {
-  ForbidRetries(context);
   auto call = common::UnaryCall::Create();
   auto cancellation = call->cancellation();
   auto entered = dependencies_.calls.Enter([cancellation] { cancellation->Cancel(); });

@@ -31,13 +31,15 @@ class EngineProbe {
 
   /// `docker_url` is "tcp://HOST:PORT"; without `tls` the engine is spoken to in the clear. Blocks.
   /// UNAVAILABLE while it may still come up, FAILED_PRECONDITION when asking again will not help,
-  /// both ENGINE_UNREACHABLE with the cause; INVALID_ARGUMENT for a URL of another form.
+  /// both ENGINE_UNREACHABLE with the cause; UNAUTHENTICATED SERVER_NOT_TRUSTED for a certificate
+  /// that `tls` does not vouch for; INVALID_ARGUMENT for a URL of another form.
   virtual absl::StatusOr<EngineVersion> Ask(common::CallScope& call, absl::string_view docker_url,
                                             const std::optional<EngineTls>& tls) const = 0;
 };
 
 /// Asks again while that may help, for at most `timeout`; zero means once. FAILED_PRECONDITION
-/// ENGINE_UNREACHABLE with the last cause; INVALID_ARGUMENT; CANCELLED or DEADLINE_EXCEEDED.
+/// ENGINE_UNREACHABLE with the last cause; UNAUTHENTICATED SERVER_NOT_TRUSTED; INVALID_ARGUMENT;
+/// CANCELLED or DEADLINE_EXCEEDED.
 absl::StatusOr<EngineVersion> CheckEngine(common::CallScope& call, const EngineProbe& probe,
                                           absl::string_view docker_url,
                                           const std::optional<EngineTls>& tls,

@@ -25,6 +25,13 @@ absl::Status Unreachable(absl::StatusCode code, absl::string_view docker_url,
 }
 
 absl::Status ExplainFailure(const absl::Status& status, absl::string_view docker_url) {
+  if (common::ReasonOf(status) == machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED) {
+    return Error(status.code(), machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED,
+                 absl::StrCat("the certificate of the engine at ", docker_url, " is not trusted (",
+                              common::ErrorMetadataOf(status, "cause"),
+                              "): docker-machine regenerate-certs gives the machine a new one"),
+                 {{"docker_url", std::string(docker_url)}});
+  }
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
