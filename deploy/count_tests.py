@@ -1,7 +1,7 @@
 """Counts test cases of Bazel runs from their build event files.
 
-count_tests.py EVENTS.json... prints what failed, a line each, then "N passed, N failed" (and
-", N skipped" if any were). Exit status 1 if something failed or nothing ran.
+count_tests.py EVENTS.json... prints what was skipped and what failed, a line each, then "N passed,
+N failed" (and ", N skipped" if any were). Exit status 1 if something failed or nothing ran.
 """
 
 import json
@@ -51,7 +51,7 @@ def cases(result):
 
 
 def main(paths):
-    passed, skipped, failures = 0, 0, []
+    passed, skipped, failures = 0, [], []
     for path in paths:
         before = len(failures)
         try:
@@ -65,7 +65,7 @@ def main(paths):
             failed = [f"{label}: {name}" for name, outcome in outcomes if outcome == "failed"]
             counts = [outcome for _, outcome in outcomes]
             passed += counts.count("passed")
-            skipped += counts.count("skipped")
+            skipped += [f"{label}: {name}" for name, outcome in outcomes if outcome == "skipped"]
             if result.get("status") != "PASSED":
                 # A crash or a timeout leaves no failed case behind, or no report at all.
                 failed = failed or [f"{label}: {result.get('status', 'no result')}"]
@@ -85,9 +85,12 @@ def main(paths):
             failures.append(f"{path}: bazel did not come to an end")
         elif finished[0]["name"] not in ("SUCCESS", "NO_TESTS_FOUND") and len(failures) == before:
             failures.append(f"bazel: {finished[0]['name']}")
+    for name in skipped:
+        print(f"skipped {name}")
     for failure in failures:
         print(f"FAILED {failure}")
-    print(f"{passed} passed, {len(failures)} failed" + (f", {skipped} skipped" if skipped else ""))
+    print(f"{passed} passed, {len(failures)} failed"
+          + (f", {len(skipped)} skipped" if skipped else ""))
     return 1 if failures or not passed else 0
 
 

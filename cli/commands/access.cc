@@ -64,11 +64,7 @@ absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view mach
   // The record must be fresh enough to know a machine that was switched off behind its back.
   DM_ASSIGN_OR_RETURN(const machine::v1::Machine record,
                       GetMachine(context, machine, {.fields = {"state"}, .max_age = kMaxAge}));
-  if (record.state() == machine::v1::MACHINE_STATE_STOPPED ||
-      record.state() == machine::v1::MACHINE_STATE_SAVED ||
-      record.state() == machine::v1::MACHINE_STATE_PAUSED) {
-    return absl::FailedPreconditionError(kHostNotRunning);
-  }
+  if (IsOff(record.state())) return absl::FailedPreconditionError(kHostNotRunning);
   machine::v1::GetAccessBundleRequest request;
   request.set_name(ResourceName(machine));
   const auto bundle =

@@ -83,6 +83,11 @@ absl::string_view StateWord(MachineState state) {
   }
 }
 
+bool IsOff(MachineState state) {
+  return state == MachineState::MACHINE_STATE_STOPPED ||
+         state == MachineState::MACHINE_STATE_SAVED || state == MachineState::MACHINE_STATE_PAUSED;
+}
+
 absl::StatusOr<Machine> GetMachine(CommandContext& context, absl::string_view machine,
                                    const ReadOptions& options) {
   if (!IsMachineName(machine)) return NotFound(machine);

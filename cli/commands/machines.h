@@ -31,6 +31,9 @@ std::string ResourceName(absl::string_view machine);
 /// The word for a state, as `ls` and `status` print it; "" for one not known yet.
 absl::string_view StateWord(machine::v1::MachineState state);
 
+/// Whether a machine in this state is switched off, so that nothing on it answers.
+bool IsOff(machine::v1::MachineState state);
+
 struct ReadOptions {
   /// Fields of Machine; empty means all.
   std::vector<std::string> fields;

@@ -105,10 +105,7 @@ absl::StatusOr<SshAccess> GetSshAccess(CommandContext& context, absl::string_vie
       context.orchestrator.Call<Machines>(&Machines::Stub::GetAccessBundle, request);
   if (!bundle.ok()) return UserError(bundle.status(), machine);
   const machine::v1::Endpoint& endpoint = bundle->endpoint();
-  const bool off = record.state() == machine::v1::MACHINE_STATE_STOPPED ||
-                   record.state() == machine::v1::MACHINE_STATE_SAVED ||
-                   record.state() == machine::v1::MACHINE_STATE_PAUSED;
-  if (off || endpoint.ssh_host().empty()) {
+  if (IsOff(record.state()) || endpoint.ssh_host().empty()) {
     return UserError(common::Error(absl::StatusCode::kFailedPrecondition,
                                    machine::v1::ERROR_REASON_MACHINE_NOT_RUNNING, ""),
                      machine);

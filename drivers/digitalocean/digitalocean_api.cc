@@ -13,7 +13,7 @@
 namespace machine::driver::digitalocean {
 namespace {
 
-// 5,000 requests an hour, 250 of them in any minute:
+// 5,000 requests an hour, 250 of them in any minute (not compared with the provider's reference):
 // https://docs.digitalocean.com/reference/api/digitalocean/#section/Introduction/Rate-Limit
 constexpr double kRequestsPerSecond = 250.0 / 60;
 constexpr double kBurst = 250;

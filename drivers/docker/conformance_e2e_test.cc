@@ -14,9 +14,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "driver/v1/driver.grpc.pb.h"
-#include "drivers/docker/test_machine.h"
 #include "drivers/sdk/conformance/driver_process.h"
 #include "drivers/sdk/conformance/expect_conformance.h"
+#include "drivers/sdk/test_machine.h"
 #include "services/common/process/run.h"
 
 namespace machine::driver::docker {

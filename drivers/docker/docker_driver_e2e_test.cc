@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "drivers/docker/docker_driver.h"
 #include "drivers/docker/http_engine_transport.h"
-#include "drivers/docker/test_machine.h"
+#include "drivers/sdk/test_machine.h"
 #include "services/common/crypto/keys.h"
 #include "services/common/file/file.h"
 #include "services/common/process/run.h"

@@ -9,7 +9,7 @@
 #include "drivers/docker/fake_engine.h"
 #include "drivers/docker/machine_container.h"
 #include "drivers/docker/machine_creator.h"
-#include "drivers/docker/test_machine.h"
+#include "drivers/sdk/test_machine.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::docker {
@@ -136,7 +136,7 @@ TEST_F(DockerDriverTest, ACreateThatEndsAnywhereIsFinishedByTheNextOne) {
         ASSERT_EQ(first.Create(Call(), machine_).status().code(), absl::StatusCode::kUnavailable);
         MachineSpec again = machine_;
         if (state_survives && !record_.checkpoints.empty()) {
-          again.state = record_.checkpoints.back().SerializeAsString();
+          again.state = record_.checkpoints.back();
         }
         DockerDriver second("unix:///default.sock", engine_.transports());
         const absl::StatusOr<Observation> machine = second.Create(Call(), again);

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "drivers/docker/test_machine.h"
+#include "drivers/sdk/test_machine.h"
 
 namespace machine::driver::docker {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/match.h"
-#include "drivers/docker/test_machine.h"
+#include "drivers/sdk/test_machine.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::docker {
