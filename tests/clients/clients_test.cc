@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "services/common/file/file.h"
 #include "services/common/process/process.h"
 #include "tests/e2e/bed.h"
 #include "tests/integration/world.h"
@@ -114,6 +115,32 @@ TEST_P(ClientsTest, SayWhatWentWrong) {
 
 INSTANTIATE_TEST_SUITE_P(Languages, ClientsTest, testing::ValuesIn(Languages()),
                          [](const auto& each) { return each.param.name; });
+
+// The lines of the first block of `language` in a Markdown file.
+std::string CodeBlock(const std::string& path, absl::string_view language) {
+  const absl::StatusOr<std::string> text = common::ReadFile(path);
+  EXPECT_TRUE(text.ok()) << text.status();
+  const std::string fence = absl::StrCat("```", language, "\n");
+  const size_t begin = text->find(fence) + fence.size();
+  return text->substr(begin, text->find("```", begin) - begin);
+}
+
+class ApiFrontPageTest : public WorldTest {};
+
+TEST_F(ApiFrontPageTest, ExamplesRunAsTheyStand) {
+  if (!Prepared("grpcurl")) GTEST_SKIP() << "no grpcurl: see tests/clients/README.md";
+  ASSERT_EQ(Run("ls").exit_code, 0);  // which starts the orchestrator
+  const std::string script = absl::StrCat("set -euo pipefail; PATH=", Folder(), "/grpcurl:$PATH\n",
+                                          CodeBlock("proto/README.md", "sh"));
+  const Outcome examples = world_.RunOther({"bash", "-c", script});
+  EXPECT_EQ(examples.exit_code, 0) << examples;
+  EXPECT_THAT(examples.out, HasSubstr("machine.v1.Machines.CreateMachine\n"));
+  EXPECT_THAT(examples.out, HasSubstr("\"verb\": \"create\""));
+  EXPECT_THAT(examples.out, HasSubstr("\"done\": true"));
+  EXPECT_THAT(examples.out, HasSubstr("\"name\": \"machines/demo\""));
+  EXPECT_THAT(examples.out, HasSubstr("\"verb\": \"delete\""));
+  EXPECT_TRUE(Eventually(absl::Minutes(1), [&] { return Run("ls -q").out.empty(); }));
+}
 
 class ToyDriverTest : public WorldTest {
  protected:

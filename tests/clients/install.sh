@@ -2,7 +2,7 @@
 # Prepares the example clients: fetches each language's gRPC from its registry, makes the stubs from
 # proto/ with the language's own tools, and prints the folder where all that is:
 #
-#   python/bin/python, python/stubs      go/tour      node/tour.js beside node_modules
+#   python/bin/python, python/stubs    go/tour    node/tour.js beside node_modules    grpcurl/grpcurl
 #
 #   install.sh
 #
@@ -69,8 +69,12 @@ node() {
       >protos.json
 }
 
+grpcurl() {
+  GOBIN=$PWD command go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+}
+
 mkdir -p "$folder"
-for language in python go node; do
+for language in python go node grpcurl; do
   prepare "$language"
 done
 # A folder of other protos is of no use any more once it is a week old.
