@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "drivers/generic/state.pb.h"
 #include "drivers/sdk/host_port.h"
 #include "services/common/status/status.h"
 
@@ -100,15 +101,24 @@ absl::StatusOr<Observation> GenericDriver::Create(DriverCall& call, const Machin
 }
 
 absl::StatusOr<Observation> GenericDriver::Restart(DriverCall& call, const MachineSpec& machine) {
-  common::SshTarget target;
-  target.host = machine.options.GetString(kIpAddress);
-  target.port = static_cast<int>(machine.options.GetInt(kSshPort));
-  target.user = machine.options.GetString(kSshUser);
-  target.private_key = machine.ssh_private_key;
-  target.agent_socket = machine.ssh_agent_socket;
-  target.host_key_sha256 = machine.ssh_host_key_sha256;
-  target.key_label = machine.options.GetString(kSshKey);
-  DM_RETURN_IF_ERROR(rebooter_->Reboot(call, target));
+  RebootRequest request;
+  request.target.host = machine.options.GetString(kIpAddress);
+  request.target.port = static_cast<int>(machine.options.GetInt(kSshPort));
+  request.target.user = machine.options.GetString(kSshUser);
+  request.target.private_key = machine.ssh_private_key;
+  request.target.agent_socket = machine.ssh_agent_socket;
+  request.target.host_key_sha256 = machine.ssh_host_key_sha256;
+  request.target.key_label = machine.options.GetString(kSshKey);
+  State state;
+  DM_RETURN_IF_ERROR(machine.ParseState(state));
+  // Only an earlier attempt of this operation counts: the next restart is a reboot of its own.
+  if (state.reboot_operation() == call.operation()) request.asked_in_boot = state.boot_id();
+  request.remember = [&](const std::string& boot_id) {
+    state.set_reboot_operation(call.operation());
+    state.set_boot_id(boot_id);
+    call.Checkpoint(state);
+  };
+  DM_RETURN_IF_ERROR(rebooter_->Reboot(call, request));
   return Observe(machine, machine::v1::MACHINE_STATE_RUNNING);
 }
 

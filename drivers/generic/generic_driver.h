@@ -12,8 +12,8 @@
 
 namespace machine::driver::generic {
 
-/// Keeps no state, makes nothing and removes nothing: the host is the user's. A machine is RUNNING
-/// while its ssh port takes connections, else STOPPED.
+/// Makes nothing and removes nothing: the host is the user's. A machine is RUNNING while its ssh
+/// port takes connections, else STOPPED. The only state is that of a restart under way.
 class GenericDriver final : public Driver {
  public:
   /// @param rebooter  how Restart reboots a host.

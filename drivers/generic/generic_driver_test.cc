@@ -16,18 +16,19 @@ using machine::v1::OptionValue;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Notes whom it was asked to reboot.
+// Notes what it was asked for; the host is in "boot 1".
 class FakeRebooter final : public Rebooter {
  public:
-  explicit FakeRebooter(common::SshTarget& asked) : asked_(asked) {}
+  explicit FakeRebooter(RebootRequest& asked) : asked_(asked) {}
 
-  absl::Status Reboot(DriverCall&, const common::SshTarget& target) override {
-    asked_ = target;
+  absl::Status Reboot(DriverCall&, const RebootRequest& request) override {
+    asked_ = request;
+    request.remember("boot 1");
     return absl::OkStatus();
   }
 
  private:
-  common::SshTarget& asked_;
+  RebootRequest& asked_;
 };
 
 OptionValue Text(absl::string_view name, absl::string_view value) {
@@ -70,7 +71,7 @@ class GenericDriverTest : public testing::Test {
     return lines;
   }
 
-  common::SshTarget asked_;
+  RebootRequest asked_;
   DriverCall call_{absl::InfiniteFuture(), std::make_shared<common::Cancellation>(), {}};
   GenericDriver driver_{std::make_unique<FakeRebooter>(asked_)};
 };
@@ -160,13 +161,30 @@ TEST_F(GenericDriverTest, RestartLogsInAsTheMachineSays) {
   const auto observation = driver_.Restart(call_, machine);
   ASSERT_TRUE(observation.ok()) << observation.status();
   EXPECT_EQ(observation->state(), machine::v1::MACHINE_STATE_RUNNING);
-  EXPECT_EQ(asked_.host, "192.0.2.7");
-  EXPECT_EQ(asked_.user, "admin");
-  EXPECT_EQ(asked_.port, 22);
-  EXPECT_EQ(asked_.private_key, "the key");
-  EXPECT_EQ(asked_.agent_socket, "/run/agent");
-  EXPECT_EQ(asked_.host_key_sha256, "the host's key");
-  EXPECT_EQ(asked_.key_label, "/home/u/key");
+  EXPECT_EQ(asked_.target.host, "192.0.2.7");
+  EXPECT_EQ(asked_.target.user, "admin");
+  EXPECT_EQ(asked_.target.port, 22);
+  EXPECT_EQ(asked_.target.private_key, "the key");
+  EXPECT_EQ(asked_.target.agent_socket, "/run/agent");
+  EXPECT_EQ(asked_.target.host_key_sha256, "the host's key");
+  EXPECT_EQ(asked_.target.key_label, "/home/u/key");
+}
+
+TEST_F(GenericDriverTest, ARestartThatWasCutOffKnowsTheBootInWhichItAsked) {
+  std::optional<std::string> stored;
+  const auto restart = [&](const std::string& operation) {
+    ::driver::v1::CallContext context;
+    context.set_operation(operation);
+    DriverCall call(absl::InfiniteFuture(), std::make_shared<common::Cancellation>(), {}, context,
+                    [&](std::string data) { stored = std::move(data); });
+    MachineSpec machine = Machine({Text("generic-ip-address", "192.0.2.7")});
+    machine.state = stored;
+    EXPECT_TRUE(driver_.Restart(call, machine).ok());
+    return asked_.asked_in_boot;
+  };
+  EXPECT_EQ(restart("operations/a"), "");
+  EXPECT_EQ(restart("operations/a"), "boot 1");
+  EXPECT_EQ(restart("operations/b"), "") << "another restart";
 }
 
 TEST_F(GenericDriverTest, CannotSwitchHostsOnOrOff) {

@@ -77,38 +77,55 @@ common::SshLoop& SshRebooter::Loop() {
   return *loop_;
 }
 
-absl::Status SshRebooter::Booted(DriverCall& call, const common::SshTarget& target,
-                                 absl::string_view before) {
-  DM_ASSIGN_OR_RETURN(const auto ssh, Loop().Connect(target, LimitsOfTry(call)));
-  DM_ASSIGN_OR_RETURN(const std::string now, ReadBootId(*ssh, LimitsOfTry(call)));
-  return now != before ? absl::OkStatus() : absl::UnavailableError(kNotDown);
+absl::StatusOr<SshRebooter::Visit> SshRebooter::Look(DriverCall& call,
+                                                     const common::SshTarget& target) {
+  Visit visit;
+  DM_ASSIGN_OR_RETURN(visit.ssh, Loop().Connect(target, LimitsOfTry(call)));
+  DM_ASSIGN_OR_RETURN(visit.boot_id, ReadBootId(*visit.ssh, LimitsOfTry(call)));
+  return visit;
 }
 
-absl::Status SshRebooter::Reboot(DriverCall& call, const common::SshTarget& target) {
-  const absl::Duration end = clock_.Steady() + times_.limit;
-  DM_ASSIGN_OR_RETURN(std::shared_ptr<SshConnection> ssh,
-                      Loop().Connect(target, LimitsOfTry(call)));
-  DM_ASSIGN_OR_RETURN(const std::string before, ReadBootId(*ssh, LimitsOfTry(call)));
-  // The boot must not change who answers: the key seen now is the only one accepted after it.
-  common::SshTarget same_host = target;
-  same_host.host_key_sha256 = ssh->host_key_sha256();
-  DM_RETURN_IF_ERROR(call.Check());
-  call.Progress("rebooting the host");
-  DM_RETURN_IF_ERROR(RunReboot(call, *ssh, target.user == "root" ? "" : "sudo -n ", commands_));
-  ssh.reset();
-
-  call.Progress("waiting for the host to come back");
-  absl::Status last = absl::UnavailableError(kNotDown);
-  while (clock_.Steady() < end && call.Remaining() > absl::ZeroDuration()) {
+absl::StatusOr<SshRebooter::Visit> SshRebooter::Await(
+    DriverCall& call, const common::SshTarget& target, absl::Duration end,
+    const std::function<bool(const Visit&)>& done) {
+  absl::Status last;
+  do {
     DM_RETURN_IF_ERROR(call.Check());
-    last = Booted(call, same_host, before);
+    absl::StatusOr<Visit> visit = Look(call, target);
+    if (visit.ok() && done(*visit)) return visit;
+    last = visit.ok() ? absl::UnavailableError(kNotDown) : visit.status();
     // Another host key is no matter of time.
-    if (last.ok() || absl::IsPermissionDenied(last)) return last;
+    if (absl::IsPermissionDenied(last)) return last;
     call.Sleep(times_.poll).IgnoreError();
-  }
-  if (call.cancelled()) return call.Check();
+  } while (clock_.Steady() < end && call.Remaining() > absl::ZeroDuration());
+  DM_RETURN_IF_ERROR(call.Check());
   return common::Error(absl::StatusCode::kDeadlineExceeded, machine::v1::ERROR_REASON_STEP_TIMEOUT,
                        absl::StrCat("waiting for the host to reboot: ", last.message()));
+}
+
+absl::Status SshRebooter::Reboot(DriverCall& call, const RebootRequest& request) {
+  const absl::Duration end = clock_.Steady() + times_.limit;
+  absl::StatusOr<Visit> visit = Look(call, request.target);
+  if (!request.asked_in_boot.empty() && absl::IsUnavailable(visit.status())) {
+    call.Progress("waiting for the host, which may be rebooting");
+    visit = Await(call, request.target, end, [](const Visit&) { return true; });
+  }
+  DM_RETURN_IF_ERROR(visit.status());
+  const std::string before = visit->boot_id;
+  if (!request.asked_in_boot.empty() && before != request.asked_in_boot) return absl::OkStatus();
+  // The boot must not change who answers: the key seen now is the only one accepted after it.
+  common::SshTarget same_host = request.target;
+  same_host.host_key_sha256 = visit->ssh->host_key_sha256();
+  DM_RETURN_IF_ERROR(call.Check());
+  request.remember(before);
+  call.Progress("rebooting the host");
+  DM_RETURN_IF_ERROR(
+      RunReboot(call, *visit->ssh, same_host.user == "root" ? "" : "sudo -n ", commands_));
+  visit->ssh.reset();
+
+  call.Progress("waiting for the host to come back");
+  return Await(call, same_host, end, [&](const Visit& after) { return after.boot_id != before; })
+      .status();
 }
 
 }  // namespace machine::driver::generic

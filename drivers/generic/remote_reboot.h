@@ -2,6 +2,7 @@
 #ifndef DRIVERS_GENERIC_REMOTE_REBOOT_H_
 #define DRIVERS_GENERIC_REMOTE_REBOOT_H_
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,6 +18,16 @@
 
 namespace machine::driver::generic {
 
+struct RebootRequest {
+  common::SshTarget target;
+  /// The host's boot when an earlier attempt was about to ask for this reboot; empty when there was
+  /// none. A host that has booted since is not rebooted again, and one that does not answer may be
+  /// on its way.
+  std::string asked_in_boot;
+  /// Takes the host's boot before the reboot is asked for, to be given back as `asked_in_boot`.
+  std::function<void(const std::string& boot_id)> remember;
+};
+
 /// Reboots hosts. Thread-safe.
 class Rebooter {
  public:
@@ -25,7 +36,7 @@ class Rebooter {
   /// Reboots and waits, within the call's deadline, until the host answers ssh after the boot.
   /// Errors: those of ssh; FAILED_PRECONDITION HOST_COMMAND_FAILED when the host refuses to;
   /// DEADLINE_EXCEEDED STEP_TIMEOUT with what was waited for last.
-  virtual absl::Status Reboot(DriverCall& call, const common::SshTarget& target) = 0;
+  virtual absl::Status Reboot(DriverCall& call, const RebootRequest& request) = 0;
 };
 
 /// Times of an SshRebooter.
@@ -42,12 +53,20 @@ class SshRebooter final : public Rebooter {
                        RebootTimes times = {}, const common::Clock& clock = common::Clock::Real())
       : commands_(std::move(commands)), times_(times), clock_(clock) {}
 
-  absl::Status Reboot(DriverCall& call, const common::SshTarget& target) override;
+  absl::Status Reboot(DriverCall& call, const RebootRequest& request) override;
 
  private:
+  /// A host that answers.
+  struct Visit {
+    std::shared_ptr<common::SshConnection> ssh;
+    std::string boot_id;
+  };
+
   common::SshLoop& Loop();
-  /// The host has booted since `before`; else not OK, with what it lacks.
-  absl::Status Booted(DriverCall& call, const common::SshTarget& target, absl::string_view before);
+  absl::StatusOr<Visit> Look(DriverCall& call, const common::SshTarget& target);
+  /// Looks until `done` says so of a visit, at most until `end` on the clock.
+  absl::StatusOr<Visit> Await(DriverCall& call, const common::SshTarget& target, absl::Duration end,
+                              const std::function<bool(const Visit&)>& done);
 
   std::once_flag loop_once_;
   std::unique_ptr<common::SshLoop> loop_;  // Made when first needed, because it has a thread.

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -34,7 +35,7 @@ case "$SSH_ORIGINAL_COMMAND" in
     if [ -f next ]; then touch seen; fi
     cat boot ;;
   *systemctl*) echo 'Failed to talk to init daemon' >&2; exit 1 ;;
-  *shutdown*) echo 99999999-2222-3333-4444-555555555555 > next ;;
+  *shutdown*) echo asked >> log; echo 99999999-2222-3333-4444-555555555555 > next ;;
   *refuse*) echo 'a password is required' >&2; exit 7 ;;
 esac
 )";
@@ -57,12 +58,25 @@ class RemoteRebootTest : public testing::Test {
     DriverCall call(absl::InfiniteFuture(), cancellation_,
                     {.progress = [this](machine::v1::Progress) { clock_.Advance(step_); }}, {}, {},
                     clock_);
-    return rebooter.Reboot(call, target_.value_or(sshd_->target()));
+    return rebooter.Reboot(call, {.target = target_.value_or(sshd_->target()),
+                                  .asked_in_boot = asked_in_boot_,
+                                  .remember = [this](const std::string& boot_id) {
+                                    EXPECT_EQ(TimesAsked(), 0) << "remembered first";
+                                    remembered_ = boot_id;
+                                  }});
+  }
+
+  // How often the host was told to reboot.
+  int64_t TimesAsked() const {
+    const std::string log = common::ReadFileForTest(absl::StrCat(folder_.path(), "/log"));
+    return std::count(log.begin(), log.end(), '\n');
   }
 
   const common::ShortTempDirForTest folder_;
   std::unique_ptr<SshdForTest> sshd_;
   std::optional<common::SshTarget> target_;
+  std::string asked_in_boot_;
+  std::string remembered_;
   common::FakeClock clock_;
   absl::Duration step_;  // Passes with each progress message.
   const std::shared_ptr<common::Cancellation> cancellation_ =
@@ -72,6 +86,38 @@ class RemoteRebootTest : public testing::Test {
 TEST_F(RemoteRebootTest, EndsWhenTheBootIdHasChanged) {
   const absl::Status status = Reboot({"systemctl reboot", "shutdown -r now"});
   EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(remembered_, kUuid);
+  EXPECT_EQ(TimesAsked(), 1);
+}
+
+TEST_F(RemoteRebootTest, AHostThatHasBootedSinceItWasAskedIsNotRebootedAgain) {
+  asked_in_boot_ = "00000000-2222-3333-4444-555555555555";
+  const absl::Status status = Reboot({"shutdown -r now"});
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(TimesAsked(), 0);
+}
+
+TEST_F(RemoteRebootTest, AHostThatIsStillInTheBootInWhichItWasAskedIsAskedAgain) {
+  asked_in_boot_ = kUuid;
+  const absl::Status status = Reboot({"shutdown -r now"});
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(TimesAsked(), 1);
+}
+
+TEST_F(RemoteRebootTest, AHostThatWasAskedAndIsDownIsWaitedFor) {
+  target_ = sshd_->target();
+  sshd_->Kill();
+  asked_in_boot_ = kUuid;
+  step_ = absl::Minutes(6);
+  const absl::Status status = Reboot({"shutdown -r now"});
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_STEP_TIMEOUT) << status;
+}
+
+TEST_F(RemoteRebootTest, AHostThatIsDownBeforeItWasAskedIsAnErrorAtOnce) {
+  target_ = sshd_->target();
+  sshd_->Kill();
+  EXPECT_EQ(common::ReasonOf(Reboot({"shutdown -r now"})),
+            machine::v1::ERROR_REASON_SSH_UNREACHABLE);
 }
 
 TEST_F(RemoteRebootTest, ABootThatNeverComesIsATimeout) {
