@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -55,8 +56,10 @@ bool AsksForHelp(const std::vector<std::string>& args) {
   });
 }
 
-// As the original words a create that failed at each stage.
-absl::Status CreateError(const absl::Status& status, bool kept) {
+// As the original words a create that failed at each stage. `next_steps` is asked of a failure that
+// may have left a machine.
+absl::Status CreateError(const absl::Status& status, bool kept,
+                         const std::function<std::string()>& next_steps) {
   if (status.message().empty()) return status;
   const auto with = [&](absl::string_view message) {
     absl::Status renamed(status.code(), message);
@@ -81,8 +84,22 @@ absl::Status CreateError(const absl::Status& status, bool kept) {
       return with(absl::StrCat("Error setting machine configuration from flags provided: ",
                                status.message()));
     default:
-      return with(absl::StrCat("Error creating machine: ", status.message()));
+      return with(absl::StrCat("Error creating machine: ", status.message(), next_steps()));
   }
+}
+
+// What to do about a machine whose creation failed, on a line of its own after the error; empty
+// when no such machine is there.
+std::string NextSteps(CommandContext& context, const std::string& name) {
+  const auto machine = GetMachine(context, name, {.fields = {"state", "endpoint"}});
+  if (!machine.ok() || machine->state() != machine::v1::MACHINE_STATE_ERROR) return "";
+  // A host that is there can be gone on with.
+  const bool has_host = !machine->endpoint().ssh_host().empty();
+  return absl::StrCat(
+      "\nWhat was made is kept. To see what happened: docker-machine logs ", name,
+      has_host ? absl::StrCat("; to go on once the cause is gone: docker-machine provision ", name)
+               : "",
+      "; to begin anew: docker-machine rm ", name, ", then create it again");
 }
 
 class CreateCommand final : public Command {
@@ -211,7 +228,8 @@ class CreateCommand final : public Command {
     OperationRunner runner(context, 1);
     const absl::Status status = runner.Run(0, request);
     if (!status.ok()) {
-      return CreateError(status, create.on_failure() == machine::v1::FAILURE_POLICY_KEEP);
+      return CreateError(status, create.on_failure() == machine::v1::FAILURE_POLICY_KEEP,
+                         [&] { return NextSteps(context, name); });
     }
     if (args.Bool("context")) {
       DM_RETURN_IF_ERROR(

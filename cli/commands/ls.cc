@@ -56,14 +56,18 @@ Row RowOf(const Machine& machine, const std::string& docker_host, const std::str
   row.active = !IsActive(machine, docker_host)                  ? "-"
                : machine.endpoint().docker_url() == docker_host ? "*"
                                                                 : "* (swarm)";
-  row.driver = machine.driver();
+  // A record that cannot be read has none.
+  row.driver = machine.driver().empty() ? "not found" : absl::string_view(machine.driver());
   row.state = StateWord(machine.state());
   row.url = machine.endpoint().docker_url();
   if (!master.empty()) {
     row.swarm = machine.swarm().master() ? absl::StrCat(master, " (master)") : master;
   }
+  // What ran before it was switched off is no answer of its engine.
   row.docker =
-      machine.docker_version().empty() ? "Unknown" : absl::StrCat("v", machine.docker_version());
+      machine.state() == machine::v1::MACHINE_STATE_RUNNING && !machine.docker_version().empty()
+          ? absl::StrCat("v", machine.docker_version())
+          : "Unknown";
   // One line a row, whatever the message holds.
   row.error = absl::StrReplaceAll(machine.last_error().message(), {{"\n", " "}, {"\t", " "}});
   return row;

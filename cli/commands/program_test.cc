@@ -219,7 +219,7 @@ TEST_F(ProgramTest, LsTable) {
             "broken   -        generic   Error                                    Unknown     "
             "no route to host\n"
             "dev      *        generic   Running   tcp://192.0.2.1:2376           v20.10.24   \n"
-            "off      -        generic   Stopped                                  v20.10.24   \n");
+            "off      -        generic   Stopped                                  Unknown     \n");
 }
 
 TEST_F(ProgramTest, LsQuietAndFormats) {

@@ -1,7 +1,7 @@
 // What the published description in MACHINE_SPECS_DIR leaves out of DigitalOcean's API and the
 // driver uses (VPCs, firewalls, the deletion of a tag), written from what the driver needs. It has
-// not been compared with the vendor's reference: a test that passes here shows that the driver sends
-// what we believe to be right, no more.
+// not been compared with the vendor's reference: a test that passes here shows that the driver
+// sends what we believe to be right, no more.
 #ifndef TESTS_FAKES_DIGITALOCEAN_MORE_PATHS_H_
 #define TESTS_FAKES_DIGITALOCEAN_MORE_PATHS_H_
 
