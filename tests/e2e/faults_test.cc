@@ -37,6 +37,12 @@ struct Fault {
 };
 void PrintTo(const Fault& fault, std::ostream* stream) { *stream << fault.label; }
 
+// After the error, where the machine is kept.
+constexpr char kNextSteps[] =
+    "What was made is kept. To see what happened: docker-machine logs kept; to go on once the "
+    "cause is gone: docker-machine provision kept; to begin anew: docker-machine rm kept, then "
+    "create it again\n";
+
 class FaultsTest : public WorldTest, public testing::WithParamInterface<Fault> {
  protected:
   static void SetUpTestSuite() {
@@ -102,10 +108,10 @@ TEST_P(FaultsTest, IsSaidAndLeavesNothing) {
   });
   EXPECT_LT(absl::Now() - begin, GetParam().limit);
 
-  for (const Outcome& outcome : outcomes) {
-    EXPECT_EQ(outcome.exit_code, 1) << outcome;
-    EXPECT_EQ(outcome.err, absl::StrCat("Error creating machine: ", error, "\n"));
-  }
+  const std::string said = absl::StrCat("Error creating machine: ", error, "\n");
+  for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.exit_code, 1) << outcome;
+  EXPECT_EQ(outcomes[0].err, absl::StrCat(said, kNextSteps));
+  EXPECT_EQ(outcomes[1].err, said);
   EXPECT_THAT(outcomes[1].out, HasSubstr(absl::StrCat(error, "; removing what was made\n")));
   EXPECT_THAT(outcomes[1].out, EndsWith("Removing the machine...\n"));
   EXPECT_EQ(ChangesSinceMark(host), "");
@@ -178,6 +184,35 @@ TEST_F(OneHostTest, NameThatExistsIsRefusedAndStaysWhatItWas) {
   EXPECT_EQ(ChangesSinceMark(*sound_host_), "");
   EXPECT_EQ(Run("inspect taken").out, before);
   EXPECT_EQ(Run("rm -y taken").exit_code, 0);
+}
+
+// The disk has room when the installation begins, and none any more when dpkg does.
+TEST_F(OneHostTest, DiskThatFillsUpDuringTheInstallationIsGoneOnWithOnceThereIsRoom) {
+  const BareHost& host = Host(
+      "mkdir /mnt/v && mount -t tmpfs -o size=500m none /mnt/v &&"
+      "cp -a --one-file-system /var/lib/. /mnt/v && mount --bind /mnt/v /var/lib &&"
+      "printf 'DPkg::Pre-Invoke { \"/usr/local/bin/fill || true\"; };' >/etc/apt/apt.conf.d/99full "
+      "&&"
+      "printf '#!/bin/sh\\n"
+      "exec fallocate -l $(df -B 1 --output=avail /var/lib | tail -n 1) /var/lib/full\\n'"
+      " >/usr/local/bin/fill && chmod +x /usr/local/bin/fill");
+  const Outcome failed =
+      Run(Expand("create -d generic --generic-ip-address=HOST --generic-ssh-key=KEY kept", host));
+  EXPECT_EQ(failed.exit_code, 1) << failed;
+  EXPECT_THAT(failed.err, StartsWith("Error creating machine: "));
+  EXPECT_THAT(failed.err, HasSubstr("No space left on device"));
+  EXPECT_THAT(failed.err, EndsWith(kNextSteps));
+  EXPECT_EQ(Run("status kept").out, "Error\n");
+  EXPECT_EQ(Run("env kept").exit_code, 1);
+  EXPECT_THAT(Run("ls -f {{.State}}|{{.Error}}").out, HasSubstr("No space left on device"));
+
+  host.Sh("rm /var/lib/full /etc/apt/apt.conf.d/99full");
+  const Outcome mended = Run("provision kept");
+  EXPECT_EQ(mended.exit_code, 0) << mended;
+  EXPECT_EQ(Run("status kept").out, "Running\n");
+  EXPECT_EQ(Run("ls -f {{.State}}|{{.Error}}").out, "Running|\n");
+  EXPECT_EQ(Run("version kept").exit_code, 0);
+  EXPECT_EQ(Run("rm -y kept").exit_code, 0);
 }
 
 }  // namespace

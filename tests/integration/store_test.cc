@@ -130,6 +130,25 @@ TEST_F(StoreTest, DamageAfterAPowerCutLeavesTheLogAsItIs) {
   EXPECT_EQ(Run("ls -q").out, "dev\nlate\n");
 }
 
+TEST_F(StoreTest, RecordThatCannotBeReadIsListedWithItsErrorAndStopsNothing) {
+  ASSERT_EQ(Run(absl::StrCat(kCreate, "odd")).exit_code, 0);
+  ASSERT_TRUE(world_.StopOrchestrator());
+  Execute("UPDATE machines SET record = x'ff' WHERE name = 'odd'");
+  Execute("UPDATE operations SET record = x'ff' WHERE machine_name = 'dev'");
+  const Outcome listed = Run("ls -f {{.Name}}|{{.DriverName}}|{{.State}}|{{.Error}}");
+  EXPECT_THAT(listed.out, testing::StartsWith("dev|none|"));
+  EXPECT_THAT(listed.out, HasSubstr("\nodd|not found|Error|the store's record of machine \"odd\" "
+                                    "cannot be read: restore the store from a backup\n"));
+  EXPECT_EQ(Run("status odd").out, "Error\n");
+  // It is neither used nor thrown away.
+  const Outcome refused = Run("rm -f odd");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("cannot be read"));
+  EXPECT_TRUE(fs::exists(world_.machine_folder("odd")));
+  EXPECT_EQ(Run(absl::StrCat(kCreate, "new")).exit_code, 0);
+  EXPECT_EQ(Run("rm -y dev").exit_code, 0);
+}
+
 TEST_F(StoreTest, SealingKeyThatIsGoneIsNotReplaced) {
   const std::string key = world_.server_dir() + "/sealing.key";
   const std::string bytes = common::ReadFile(key).value();

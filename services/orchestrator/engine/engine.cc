@@ -73,6 +73,11 @@ absl::Status Engine::Claim() {
     DM_ASSIGN_OR_RETURN(const std::vector<OperationRecord> claimed,
                         parts_.store.ClaimOperations(tenure->owner(), kClaimBatch));
     for (const OperationRecord& operation : claimed) {
+      if (operation.result().done()) {
+        parts_.log.Error("an operation cannot be read and is given up",
+                         {{"operation", operation.name()}, {"machine", operation.machine_name()}});
+        continue;
+      }
       parts_.log.Info("going on with an operation",
                       {{"operation", operation.name()}, {"verb", operation.metadata().verb()}});
       Run(operation, tenure->owner());

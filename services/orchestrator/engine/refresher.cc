@@ -16,9 +16,10 @@ namespace {
 constexpr size_t kMaxBatch = 500;  // As driver.v1.BatchInspectRequest allows.
 constexpr absl::Duration kRefreshTimeout = absl::Seconds(10);
 
-// A create knows its state itself until it is done.
+// A create knows its state itself until it is done, and nobody can be asked about a machine whose
+// record cannot be read.
 bool IsSettled(const machine::v1::Machine& machine) {
-  return machine.pending_operation().empty() &&
+  return machine.pending_operation().empty() && !machine.driver().empty() &&
          machine.state() != machine::v1::MACHINE_STATE_CREATING &&
          machine.state() != machine::v1::MACHINE_STATE_REMOVING;
 }

@@ -23,7 +23,6 @@ constexpr absl::string_view kChannel = "machine_changes";
 constexpr absl::string_view kObservedChannel = "machine_observed";
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(100);
 constexpr absl::Duration kMaxBackoff = absl::Seconds(2);
-constexpr absl::Duration kPruneInterval = absl::Minutes(10);
 // How long an orchestrator may be away from the database and go on with what it has in memory.
 constexpr absl::Duration kChangeAge = absl::Hours(1);
 constexpr int64_t kChangeBatch = 500;
@@ -290,8 +289,8 @@ void PostgresStore::PruneIfDue() {
   std::vector<SqlWrite> group(1);
   int64_t removed = 0;
   group[0].work = [&](StoreTransaction& transaction) -> absl::Status {
-    DM_ASSIGN_OR_RETURN(
-        removed, static_cast<SqlTransaction&>(transaction).Prune(kOperationAge, kPruneLimit));
+    DM_ASSIGN_OR_RETURN(removed, static_cast<SqlTransaction&>(transaction)
+                                     .Prune(kOperationAge, kMaxFinishedOperations, kPruneLimit));
     DM_RETURN_IF_ERROR(db_->Change(
         "DELETE FROM changes WHERE revision IN (SELECT revision FROM changes WHERE time < ?1 "
         "ORDER BY time LIMIT ?2)",

@@ -2,6 +2,7 @@
 #ifndef SERVICES_ORCHESTRATOR_STORE_SQL_GROUP_H_
 #define SERVICES_ORCHESTRATOR_STORE_SQL_GROUP_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +27,10 @@ struct SqlWrite {
 inline constexpr size_t kMaxGroup = 256;
 /// How long finished operations are kept.
 inline constexpr absl::Duration kOperationAge = absl::Hours(7 * 24);
+/// How many of them, the newest; between two passes of pruning there may be more.
+inline constexpr int64_t kMaxFinishedOperations = 100'000;
+/// How often to look for what is too old or too much.
+inline constexpr absl::Duration kPruneInterval = absl::Minutes(10);
 /// What one pass of pruning may take of the writer's time, about 20 ms.
 inline constexpr int kPruneLimit = 200;
 

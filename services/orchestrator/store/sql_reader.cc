@@ -32,8 +32,19 @@ absl::StatusOr<MachineRecord> MachineOf(const SqlStatement& row) {
   return record;
 }
 
+// What is shown of a machine whose record cannot be read.
+MachineRecord UnreadableMachine(const SqlStatement& row, const absl::Status& error) {
+  MachineRecord record;
+  machine::v1::Machine& machine = *record.mutable_machine();
+  machine.set_uid(std::string(row.Bytes(0)));
+  machine.set_name(absl::StrCat("machines/", row.Bytes(1)));
+  machine.set_state(machine::v1::MACHINE_STATE_ERROR);
+  *machine.mutable_last_error() = common::ToRpcStatus(error);
+  return record;
+}
+
 constexpr absl::string_view kOperationColumns =
-    "SELECT name, epoch, cancel_requested, record FROM operations ";
+    "SELECT name, epoch, cancel_requested, record, machine_uid, machine_name FROM operations ";
 
 // Columns: kOperationColumns.
 absl::StatusOr<OperationRecord> OperationOf(const SqlStatement& row) {
@@ -41,6 +52,25 @@ absl::StatusOr<OperationRecord> OperationOf(const SqlStatement& row) {
   DM_RETURN_IF_ERROR(Parse(row.Bytes(3), "operation", row.Bytes(0), record));
   record.set_epoch(row.Int(1));
   if (row.Int(2) != 0) record.mutable_metadata()->set_cancel_requested(true);
+  return record;
+}
+
+// The same; of a record that cannot be read what the other columns know of it, done with the error.
+absl::StatusOr<OperationRecord> OperationOrStub(const SqlStatement& row) {
+  absl::StatusOr<OperationRecord> read = OperationOf(row);
+  if (!absl::IsDataLoss(read.status())) return read;
+  OperationRecord record;
+  record.set_name(std::string(row.Bytes(0)));
+  record.set_epoch(row.Int(1));
+  record.set_machine_uid(std::string(row.Bytes(4)));
+  record.set_machine_name(std::string(row.Bytes(5)));
+  record.mutable_metadata()->set_machine(absl::StrCat("machines/", row.Bytes(5)));
+  record.mutable_metadata()->set_machine_uid(record.machine_uid());
+  google::longrunning::Operation& result = *record.mutable_result();
+  result.set_name(record.name());
+  result.mutable_metadata()->PackFrom(record.metadata());
+  result.set_done(true);
+  *result.mutable_error() = common::ToRpcStatus(read.status());
   return record;
 }
 
@@ -76,14 +106,23 @@ absl::Status SqlReader::ForEachMachine(absl::FunctionRef<void(MachineRecord)> vi
     absl::StatusOr<MachineRecord> record = MachineOf(row);
     if (record.ok()) {
       visit(*std::move(record));
-    } else if (bad_rows != nullptr) {
+      continue;
+    }
+    if (bad_rows != nullptr) {
       bad_rows->push_back(absl::StrCat(row.Bytes(1), ": ", record.status().message()));
     }
+    visit(UnreadableMachine(row, record.status()));
   }
 }
 
 absl::StatusOr<std::optional<OperationRecord>> SqlReader::FindOperation(absl::string_view name) {
   return OneRow(db_.Query(absl::StrCat(kOperationColumns, "WHERE name = ?1"), name), OperationOf);
+}
+
+absl::StatusOr<std::optional<OperationRecord>> SqlReader::FindOperationOrStub(
+    absl::string_view name) {
+  return OneRow(db_.Query(absl::StrCat(kOperationColumns, "WHERE name = ?1"), name),
+                OperationOrStub);
 }
 
 absl::StatusOr<std::optional<OperationRecord>> SqlReader::FindOpenOperation(
@@ -120,7 +159,7 @@ absl::StatusOr<std::vector<OperationRecord>> SqlReader::ListOperations(
   for (;;) {
     DM_ASSIGN_OR_RETURN(const bool found, row->Step());
     if (!found) return operations;
-    DM_ASSIGN_OR_RETURN(operations.emplace_back(), OperationOf(*row));
+    DM_ASSIGN_OR_RETURN(operations.emplace_back(), OperationOrStub(*row));
   }
 }
 

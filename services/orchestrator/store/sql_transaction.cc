@@ -278,11 +278,13 @@ absl::StatusOr<std::vector<OperationRecord>> SqlTransaction::Claim(absl::string_
   }
   std::vector<OperationRecord> claimed;
   for (const std::string& name : names) {
-    const absl::StatusOr<std::optional<OperationRecord>> stored = reader_.FindOperation(name);
-    // One damaged row must not keep the others from being gone on with.
-    if (absl::IsDataLoss(stored.status())) continue;
-    DM_RETURN_IF_ERROR(stored.status());
-    OperationRecord record = **stored;
+    DM_ASSIGN_OR_RETURN(const auto stored, reader_.FindOperationOrStub(name));
+    OperationRecord record = *stored;
+    if (record.result().done()) {
+      DM_RETURN_IF_ERROR(CloseUnreadable(record));
+      claimed.push_back(std::move(record));
+      continue;
+    }
     DM_ASSIGN_OR_RETURN(const int64_t epoch, NextFence(record.machine_uid(), record.epoch()));
     DM_RETURN_IF_ERROR(
         db_.Change("UPDATE operations SET epoch = ?2, taken_from = owner, owner = ?3, "
@@ -292,6 +294,23 @@ absl::StatusOr<std::vector<OperationRecord>> SqlTransaction::Claim(absl::string_
     claimed.push_back(std::move(record));
   }
   return claimed;
+}
+
+// One damaged row must not keep the others, or its machine, from being gone on with.
+absl::Status SqlTransaction::CloseUnreadable(const OperationRecord& stub) {
+  DM_RETURN_IF_ERROR(
+      db_.Change("UPDATE operations SET finish_time = ?2, owner = '', taken_from = '' "
+                 "WHERE name = ?1",
+                 absl::string_view(stub.name()), ToMicros(clock_.Now())));
+  const absl::StatusOr<std::optional<MachineRecord>> machine =
+      reader_.FindMachine(stub.machine_uid());
+  if (absl::IsDataLoss(machine.status())) return absl::OkStatus();
+  DM_RETURN_IF_ERROR(machine.status());
+  if (!machine->has_value()) return absl::OkStatus();
+  MachineRecord record = **machine;
+  record.mutable_machine()->set_state(machine::v1::MACHINE_STATE_ERROR);
+  *record.mutable_machine()->mutable_last_error() = stub.result().error();
+  return UpdateMachine(record);
 }
 
 absl::Status SqlTransaction::Renew(absl::string_view owner, std::vector<std::string>& lost) {
@@ -318,13 +337,20 @@ absl::Status SqlTransaction::Release(absl::string_view owner) {
                     owner);
 }
 
-absl::StatusOr<int64_t> SqlTransaction::Prune(absl::Duration operation_age, int limit) {
+absl::StatusOr<int64_t> SqlTransaction::Prune(absl::Duration operation_age, int64_t max_operations,
+                                              int limit) {
   const absl::Time now = clock_.Now();
   DM_RETURN_IF_ERROR(
       db_.Change("DELETE FROM operations WHERE position IN (SELECT position FROM operations "
                  "WHERE finish_time < ?1 ORDER BY finish_time LIMIT ?2)",
                  ToMicros(now - operation_age), static_cast<int64_t>(limit)));
-  const int64_t operations = db_.changed_rows();
+  int64_t operations = db_.changed_rows();
+  // A walk along the index, of 10 ms where there are as many as may be.
+  DM_RETURN_IF_ERROR(
+      db_.Change("DELETE FROM operations WHERE position IN (SELECT position FROM operations "
+                 "WHERE finish_time IS NOT NULL ORDER BY finish_time DESC LIMIT ?2 OFFSET ?1)",
+                 max_operations, static_cast<int64_t>(limit)));
+  operations = std::max(operations, db_.changed_rows());
   DM_RETURN_IF_ERROR(
       db_.Change("DELETE FROM requests WHERE (caller, request_id) IN (SELECT caller, request_id "
                  "FROM requests WHERE create_time <= ?1 ORDER BY create_time LIMIT ?2)",

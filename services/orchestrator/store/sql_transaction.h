@@ -28,6 +28,8 @@ class SqlReader final {
                               std::vector<std::string>* bad_rows);
   absl::StatusOr<std::optional<OperationRecord>> FindOperation(absl::string_view name);
   absl::StatusOr<std::optional<OperationRecord>> FindOpenOperation(absl::string_view machine_uid);
+  /// As FindOperation, but one that cannot be read is a stub: done, with the error as its result.
+  absl::StatusOr<std::optional<OperationRecord>> FindOperationOrStub(absl::string_view name);
   absl::StatusOr<std::vector<OperationRecord>> ListOperations(absl::string_view machine_name,
                                                               bool open_only,
                                                               absl::string_view after, int limit);
@@ -133,8 +135,9 @@ class SqlTransaction final : public SqlReading<StoreTransaction> {
   absl::Status Renew(absl::string_view owner, std::vector<std::string>& lost);
   /// Ends the leases of `owner`.
   absl::Status Release(absl::string_view owner);
-  /// Removes finished operations and requests that are too old, at most `limit` of each; how many.
-  absl::StatusOr<int64_t> Prune(absl::Duration operation_age, int limit);
+  /// Removes finished operations that are older than `operation_age` or not among the newest
+  /// `max_operations`, and requests that are too old, at most `limit` of each; how many.
+  absl::StatusOr<int64_t> Prune(absl::Duration operation_age, int64_t max_operations, int limit);
 
   /// What was changed so far.
   StoreChanges& changes() { return changes_; }
@@ -142,6 +145,7 @@ class SqlTransaction final : public SqlReading<StoreTransaction> {
  private:
   absl::StatusOr<int64_t> NextFence(absl::string_view machine_uid, int64_t epoch);
   absl::Status SetPendingOperation(absl::string_view machine_uid);
+  absl::Status CloseUnreadable(const OperationRecord& stub);
   void Stamp(MachineRecord& record, int64_t revision, absl::string_view pending_operation);
   void Changed(MachineRecord record, bool removed);
   int64_t lease_end() const { return lease_.now + absl::ToInt64Microseconds(lease_.time); }

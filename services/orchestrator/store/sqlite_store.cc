@@ -21,7 +21,6 @@ namespace {
 
 constexpr size_t kMaxIdleReaders = 4;
 constexpr absl::Duration kCheckBudget = absl::Milliseconds(100);
-constexpr absl::Duration kPruneInterval = absl::Hours(1);
 
 absl::Status OpenFailure(absl::string_view path) {
   const int error = errno;
@@ -173,8 +172,8 @@ void SqliteStore::PruneIfDue() {
   std::vector<SqlWrite> group(1);
   int64_t removed = 0;
   group[0].work = [&](StoreTransaction& transaction) {
-    DM_ASSIGN_OR_RETURN(
-        removed, static_cast<SqlTransaction&>(transaction).Prune(kOperationAge, kPruneLimit));
+    DM_ASSIGN_OR_RETURN(removed, static_cast<SqlTransaction&>(transaction)
+                                     .Prune(kOperationAge, kMaxFinishedOperations, kPruneLimit));
     return absl::OkStatus();
   };
   CommitGroup(group);

@@ -4,9 +4,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <sqlite3.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,6 +24,7 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
 #include "services/common/file/file.h"
+#include "services/common/file/small_disk_for_test.h"
 #include "services/common/process/unique_fd.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/store/test_records.h"
@@ -238,7 +237,7 @@ INSTANTIATE_TEST_SUITE_P(Damage, SqliteStoreDamageTest,
                          }),
                          [](const auto& info) { return info.param.label; });
 
-TEST_F(SqliteStoreTest, ABadRowIsReportedAndSkipped) {
+TEST_F(SqliteStoreTest, ABadRowIsReportedAndShownWithItsErrorAndStopsNothing) {
   {
     const auto store = Open();
     ASSERT_TRUE(store
@@ -261,17 +260,75 @@ TEST_F(SqliteStoreTest, ABadRowIsReportedAndSkipped) {
   ASSERT_TRUE(store
                   ->Read([&](StoreReader& reader) {
                     return reader.ForEachMachine(
-                        [&](MachineRecord record) { names.push_back(record.machine().name()); },
+                        [&](MachineRecord record) {
+                          names.push_back(absl::StrCat(record.machine().name(), " ",
+                                                       record.machine().last_error().code()));
+                        },
                         &bad_rows);
                   })
                   .ok());
-  EXPECT_THAT(names, ElementsAre("machines/b"));
+  EXPECT_THAT(names, ElementsAre("machines/a 15", "machines/b 0", "machines/c 15"));
   EXPECT_THAT(bad_rows, ElementsAre(testing::StartsWith("a: "), testing::StartsWith("c: ")));
   const absl::Status found =
       store->Read([](StoreReader& reader) { return reader.FindMachineByName("a").status(); });
   EXPECT_EQ(common::ReasonOf(found), machine::v1::ERROR_REASON_STORE_CORRUPT);
   EXPECT_EQ(common::ErrorMetadataOf(found, "machine"), "a");
-  EXPECT_THAT(*store->ClaimOperations("new", 10), SizeIs(2));
+  // The operation of a is closed, with its error; the others are gone on with.
+  std::vector<std::string> claimed;
+  const auto operations = store->ClaimOperations("new", 10);
+  for (const OperationRecord& operation : operations.value()) {
+    claimed.push_back(absl::StrCat(operation.name(), " ", operation.result().error().code()));
+  }
+  EXPECT_THAT(claimed, ElementsAre("operations/a-create 15", "operations/b-create 0",
+                                   "operations/c-create 0"));
+  EXPECT_THAT(*store->ClaimOperations("newer", 10), SizeIs(2));
+  ASSERT_TRUE(store
+                  ->Read([&](StoreReader& reader) {
+                    const auto listed = reader.ListOperations("a", false, "", 10);
+                    EXPECT_EQ(listed->size(), 1u);
+                    EXPECT_EQ(listed->at(0).result().error().code(), 15);
+                    return listed.status();
+                  })
+                  .ok());
+}
+
+// A machine is not held by an operation that nobody can go on with.
+TEST_F(SqliteStoreTest, TheMachineOfAnUnreadableOperationIsFreeAndInError) {
+  ASSERT_TRUE(
+      Open()->WriteAndWait([](StoreTransaction& t) { return InsertWholeMachine(t, "a"); }).ok());
+  Execute("UPDATE operations SET record = x'ff'");
+  const auto store = Open();
+  EXPECT_THAT(*store->ClaimOperations("new", 10), SizeIs(1));
+  std::optional<MachineRecord> machine;
+  ASSERT_TRUE(store
+                  ->Read([&](StoreReader& reader) -> absl::Status {
+                    DM_ASSIGN_OR_RETURN(machine, reader.FindMachineByName("a"));
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  EXPECT_EQ(machine->machine().state(), machine::v1::MACHINE_STATE_ERROR);
+  EXPECT_THAT(machine->machine().last_error().message(), HasSubstr("operations/a-create"));
+  EXPECT_EQ(machine->machine().pending_operation(), "");
+}
+
+TEST_F(SqliteStoreTest, OfFinishedOperationsTheNewestHundredThousandAreKept) {
+  Open();
+  Execute(
+      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100150) "
+      "INSERT INTO operations (name, machine_uid, machine_name, epoch, owner, lease_until, "
+      "finish_time, record) SELECT 'operations/' || i, 'u', 'm', 1, '', 0, "
+      "unixepoch() * 1000000 + i, x'' FROM n");
+  const auto store = Open();
+  ASSERT_TRUE(
+      store->WriteAndWait([](StoreTransaction& t) { return t.PutSecret("u", "n", "s"); }).ok());
+  ASSERT_TRUE(store
+                  ->Read([&](StoreReader& reader) -> absl::Status {
+                    DM_ASSIGN_OR_RETURN(const auto kept,
+                                        reader.ListOperations("m", false, "", 1'000'000));
+                    EXPECT_EQ(kept.size(), 100'000u);
+                    return absl::OkStatus();
+                  })
+                  .ok());
 }
 
 TEST_F(SqliteStoreTest, AFolderThatCannotBeWrittenIsNamed) {
@@ -366,26 +423,10 @@ TEST_F(SqliteStoreTest, KillsLoseNothingThatWasReportedAndLeaveNothingHalf) {
   EXPECT_GE(reported.size(), 20U);
 }
 
-// Makes this process's own view of the file system, in which `folder` is a disk of `size` bytes.
-bool MountSmallDisk(const std::string& folder, int size) {
-  const uid_t user = geteuid();
-  if (user != 0) {
-    if (unshare(CLONE_NEWUSER) != 0) return false;
-    for (const auto& [file, text] :
-         {std::pair<const char*, std::string>{"/proc/self/setgroups", "deny"},
-          {"/proc/self/uid_map", absl::StrCat("0 ", user, " 1")}}) {
-      const common::UniqueFd fd(open(file, O_WRONLY | O_CLOEXEC));
-      if (write(fd.get(), text.data(), text.size()) < 0) return false;
-    }
-  }
-  return unshare(CLONE_NEWNS) == 0 &&
-         mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-         mount("tmpfs", folder.c_str(), "tmpfs", 0, absl::StrCat("size=", size).c_str()) == 0;
-}
-
 // What happens on a disk that fills up and is then given room, a line each.
 std::string FillDisk(const std::string& folder) {
-  if (!MountSmallDisk(folder, 1 << 20)) return "cannot mount";
+  const common::SmallDiskForTest disk(folder, 1 << 20);
+  if (!disk.mounted()) return "cannot mount";
   const auto store = SqliteStore::Open(absl::StrCat(folder, "/store.db"));
   if (!store.ok()) return store.status().ToString();
   const std::string ballast_path = absl::StrCat(folder, "/ballast");

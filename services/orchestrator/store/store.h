@@ -50,14 +50,15 @@ class StoreReader {
   virtual absl::StatusOr<std::optional<MachineRecord>> FindMachine(absl::string_view uid) = 0;
   /// `id` without "machines/".
   virtual absl::StatusOr<std::optional<MachineRecord>> FindMachineByName(absl::string_view id) = 0;
-  /// Calls `visit` for every machine that can be read. A row that cannot be read is reported in
-  /// `bad_rows` as "NAME: reason" and skipped, never fatal.
+  /// Calls `visit` for every machine. A row that cannot be read is reported in `bad_rows` as
+  /// "NAME: reason", never fatal; what is visited then has name, uid, state ERROR and the error.
   virtual absl::Status ForEachMachine(absl::FunctionRef<void(MachineRecord)> visit,
                                       std::vector<std::string>* bad_rows) = 0;
 
   virtual absl::StatusOr<std::optional<OperationRecord>> FindOperation(absl::string_view name) = 0;
   /// Newest first; at most `limit`, starting after the operation `after` (empty: from the newest).
-  /// `machine_name` and `open_only` narrow the list; an empty name means all.
+  /// `machine_name` and `open_only` narrow the list; an empty name means all. One that cannot be
+  /// read is listed as done, with the error as its result.
   /// Errors: NOT_FOUND OPERATION_NOT_FOUND when `after` is no longer there.
   virtual absl::StatusOr<std::vector<OperationRecord>> ListOperations(
       absl::string_view machine_name, bool open_only, absl::string_view after, int limit) = 0;
@@ -192,7 +193,8 @@ class Store {
   virtual void SetListener(Listener listener) = 0;
 
   /// Takes over open operations that nobody owns any more (their lease has run out, or their owner
-  /// can no longer exist), at most `limit`, each with a fresh epoch for `owner`.
+  /// can no longer exist), at most `limit`, each with a fresh epoch for `owner`. One that cannot be
+  /// read is closed instead, its machine set to ERROR; it is among them, done with the error.
   virtual absl::StatusOr<std::vector<OperationRecord>> ClaimOperations(absl::string_view owner,
                                                                        int limit) = 0;
   /// Keeps the leases of `owner` for another lease time. ABORTED LEASE_LOST, once, when any was
