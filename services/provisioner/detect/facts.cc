@@ -84,6 +84,8 @@ class Reader {
       }
     } else if (name == "pending") {
       facts_.pending = value == "1";
+    } else if (name == "engine_alive") {
+      facts_.engine_alive = value == "1";
     } else if (name == "storage_data") {
       facts_.storage_with_data.insert(PrintableText(value));
     } else if (name == "cloud_init") {

@@ -25,6 +25,15 @@ inline constexpr absl::string_view kDropInPath =
 /// Merged with what is there, so it is not owned but shared.
 inline constexpr absl::string_view kDaemonJsonPath = "/etc/docker/daemon.json";
 
+/// boot2docker keeps over a reboot only what is below this folder.
+inline constexpr absl::string_view kBoot2dockerCaPath = "/var/lib/boot2docker/ca.pem";
+inline constexpr absl::string_view kBoot2dockerServerCertPath = "/var/lib/boot2docker/server.pem";
+inline constexpr absl::string_view kBoot2dockerServerKeyPath =
+    "/var/lib/boot2docker/server-key.pem";
+/// What its start script of the engine reads.
+inline constexpr absl::string_view kBoot2dockerProfilePath = "/var/lib/boot2docker/profile";
+inline constexpr absl::string_view kBoot2dockerDaemonJsonPath = "/var/lib/boot2docker/daemon.json";
+
 /// How the login user may become root.
 enum class RootAccess { kNone, kRoot, kSudo };
 
@@ -64,6 +73,8 @@ struct Facts {
   UnitFacts docker_service;
   UnitFacts docker_socket;
   std::string exec_start;  ///< Of the installed unit, without drop-ins.
+  /// An engine that no systemd has started: the process of its pid file runs.
+  bool engine_alive = false;
   std::map<std::string, FileFacts> files;
   std::optional<std::string> daemon_json;
   bool pending = false;  ///< Files were changed and the engine was not restarted since.

@@ -1,5 +1,6 @@
 # What the host is and has, as lines "@fact NAME=VALUE" on standard output; parsed by facts.cc.
 # Changes nothing. Best run as root: some files are not readable otherwise.
+# shellcheck shell=sh disable=SC1090,SC2012,SC2015,SC2086
 facts() {
   LC_ALL=C
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
@@ -54,10 +55,18 @@ facts() {
 
   files="/etc/docker/ca.pem /etc/docker/server.pem /etc/docker/server-key.pem
     /etc/docker/daemon.json /etc/systemd/system/docker.service.d/10-machine.conf"
+  json=/etc/docker/daemon.json
+  if [ -d /var/lib/boot2docker ]; then
+    json=/var/lib/boot2docker/daemon.json
+    files="/var/lib/boot2docker/ca.pem /var/lib/boot2docker/server.pem
+      /var/lib/boot2docker/server-key.pem /var/lib/boot2docker/profile $json"
+    kill -0 "$(cat /var/run/docker.pid 2>/dev/null || echo none)" 2>/dev/null &&
+      echo '@fact engine_alive=1'
+  fi
   sha256sum $files 2>/dev/null | sed 's/^/@fact sha256=/'
   stat -c '@fact mode=%a %u %n' $files 2>/dev/null
-  if [ -f /etc/docker/daemon.json ]; then
-    printf '@fact daemon_json=%s\n' "$(base64 </etc/docker/daemon.json | tr -d '\n')"
+  if [ -f "$json" ]; then
+    printf '@fact daemon_json=%s\n' "$(base64 <"$json" | tr -d '\n')"
   fi
   [ ! -e /etc/docker/.machine-pending ] || echo '@fact pending=1'
 

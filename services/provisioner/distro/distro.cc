@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "services/common/status/status.h"
 #include "services/provisioner/distro/arch/arch.h"
+#include "services/provisioner/distro/boot2docker/boot2docker.h"
 #include "services/provisioner/distro/debian/debian.h"
 #include "services/provisioner/distro/redhat/redhat.h"
 #include "services/provisioner/distro/suse/suse.h"
@@ -18,7 +19,8 @@ using ::machine::common::Error;
 const std::vector<Distro>& Distros() {
   static const auto& distros = *[] {
     auto* all = new std::vector<Distro>;
-    for (const std::vector<Distro>& family : {Debian(), Ubuntu(), RedHat(), Suse(), Arch()}) {
+    for (const std::vector<Distro>& family :
+         {Debian(), Ubuntu(), RedHat(), Suse(), Arch(), Boot2docker()}) {
       all->insert(all->end(), family.begin(), family.end());
     }
     return all;

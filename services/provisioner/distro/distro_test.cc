@@ -49,6 +49,7 @@ INSTANTIATE_TEST_SUITE_P(Ids, KnownDistroTest,
                              {"opensuse-leap", "openSUSE", "docker"},
                              {"opensuse-tumbleweed", "openSUSE", "docker"},
                              {"arch", "arch", "docker"},
+                             {"boot2docker", "boot2docker", ""},
                          }),
                          [](const auto& info) {
                            return absl::StrReplaceAll(info.param.os_id, {{"-", "_"}});
@@ -56,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(Ids, KnownDistroTest,
 
 constexpr char kSupported[] =
     "debian, ubuntu, fedora, rhel, centos, rocky, almalinux, ol, amzn, sles, opensuse-leap, "
-    "opensuse-tumbleweed, opensuse, arch, archarm";
+    "opensuse-tumbleweed, opensuse, arch, archarm, boot2docker";
 
 TEST(FindDistroTest, NamesAnUnknownOne) {
   const absl::Status status = FindDistro(HostOf("alpine", "Alpine Linux v3.20")).status();
@@ -80,6 +81,14 @@ TEST(FindDistroTest, NeedsSystemd) {
   const absl::Status status = FindDistro(facts).status();
   EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_UNSUPPORTED_HOST);
   EXPECT_EQ(common::ErrorMetadataOf(status, "init"), "init");
+}
+
+TEST(FindDistroTest, Boot2dockerHasAnInitOfItsOwn) {
+  Facts facts = HostOf("boot2docker", "Boot2Docker 19.03.12");
+  facts.init = "init";
+  const absl::StatusOr<Distro> distro = FindDistro(facts);
+  ASSERT_TRUE(distro.ok()) << distro.status();
+  EXPECT_EQ(distro->init, Init::kBoot2docker);
 }
 
 TEST(DistrosTest, EveryEntryIsComplete) {

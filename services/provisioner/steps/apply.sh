@@ -55,7 +55,48 @@ restore() {
       *) [ ! -e "$kept" ] || mv -f "$kept" "$path" ;;
     esac
   done
+  # As it was, but for what its containers need to outlive the restart.
+  [ -z "$kept_containers" ] || cp -p "$work/before" "$kept_containers"
   rm -rf "$pending"
+}
+
+docker_info() { # template
+  docker -H unix:///var/run/docker.sock info -f "$1" 2>/dev/null
+}
+
+# true or false; a reload takes its time.
+live_restore_is() {
+  tries=100
+  until [ "$(docker_info '{{.LiveRestoreEnabled}}')" = "$1" ]; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+
+reload_engine() {
+  systemctl reload docker.service >"$log" 2>&1
+}
+
+# path of daemon.json, mode; its text with live-restore on standard input. Sets $kept_containers to
+# the path where the engine has taken it: its containers will outlive a restart. A member of a swarm
+# never does that, and would not start with it.
+kept_containers=
+keep_containers() {
+  if [ "$(docker_info '{{.Swarm.LocalNodeState}}')" != inactive ]; then
+    cat >/dev/null
+    say "$keep_warning"
+    return
+  fi
+  put "$1" "$2"
+  cp -p "$1" "$work/before"
+  if reload_engine && live_restore_is true; then
+    kept_containers=$1
+    return
+  fi
+  kept=$pending/$(printf %s "$1" | tr / :)
+  if [ -e "$kept" ]; then cp -p "$kept" "$1"; else rm -f "$1"; fi
+  say "$keep_warning"
 }
 
 set_hostname() { # name

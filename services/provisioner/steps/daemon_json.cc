@@ -19,7 +19,8 @@ absl::string_view LabelKey(absl::string_view label) { return label.substr(0, lab
 
 class Merger {
  public:
-  Merger(Json& json, std::vector<std::string>& warnings) : json_(json), warnings_(warnings) {}
+  Merger(Json& json, std::vector<std::string>& warnings, absl::string_view path)
+      : json_(json), warnings_(warnings), path_(path) {}
 
   void Merge(const DaemonSetting& setting) {
     key_ = &setting.key;
@@ -69,12 +70,13 @@ class Merger {
   }
 
   void WarnReplaced() {
-    warnings_.push_back(absl::StrCat("\"", *key_, "\" in ", kDaemonJsonPath,
+    warnings_.push_back(absl::StrCat("\"", *key_, "\" in ", path_,
                                      " on the host had another value, which was replaced"));
   }
 
   Json& json_;
   std::vector<std::string>& warnings_;
+  const absl::string_view path_;
   const std::string* key_ = nullptr;
 };
 
@@ -85,19 +87,20 @@ Json ParseQuietly(const std::optional<std::string>& text) {
 }  // namespace
 
 absl::StatusOr<MergedDaemonJson> MergeDaemonJson(const std::optional<std::string>& existing,
-                                                 const EngineSettings& settings) {
+                                                 const EngineSettings& settings,
+                                                 absl::string_view path) {
   // dockerd takes an empty file for an empty object.
   const bool empty = !existing.has_value() || absl::StripAsciiWhitespace(*existing).empty();
   const Json before = empty ? Json::object() : ParseQuietly(existing);
   if (!before.is_object()) {
     return common::Error(
         absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_HOST_COMMAND_FAILED,
-        absl::StrCat(kDaemonJsonPath, " on the host is not a JSON object; mend it or remove it"),
-        {{"step", "configure"}, {"path", std::string(kDaemonJsonPath)}});
+        absl::StrCat(path, " on the host is not a JSON object; mend it or remove it"),
+        {{"step", "configure"}, {"path", std::string(path)}});
   }
   MergedDaemonJson merged;
   Json after = before;
-  Merger merger(after, merged.warnings);
+  Merger merger(after, merged.warnings, path);
   for (const DaemonSetting& setting : settings.daemon_json) merger.Merge(setting);
   merged.lists_hosts = before.contains("hosts");
   if (merged.lists_hosts) merger.Merge({"hosts", "host", settings.hosts});
@@ -113,6 +116,14 @@ std::string StorageDriverIn(const std::optional<std::string>& daemon_json) {
   if (!json.is_object() || !json.contains("storage-driver")) return "";
   const auto* name = json["storage-driver"].get_ptr<const std::string*>();
   return name == nullptr ? "" : *name;
+}
+
+absl::StatusOr<std::string> WithLiveRestore(const std::optional<std::string>& daemon_json, bool on,
+                                            absl::string_view path) {
+  EngineSettings settings;
+  settings.daemon_json.push_back({"live-restore", "live-restore", on});
+  DM_ASSIGN_OR_RETURN(const MergedDaemonJson merged, MergeDaemonJson(daemon_json, settings, path));
+  return merged.text;
 }
 
 bool LiveRestoreIn(const std::optional<std::string>& daemon_json) {

@@ -1,6 +1,7 @@
 #include "services/provisioner/steps/provision.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -12,6 +13,7 @@
 #include "services/provisioner/distro/distro.h"
 #include "services/provisioner/host/shell_text.h"
 #include "services/provisioner/steps/apply.h"
+#include "services/provisioner/steps/boot2docker.h"
 #include "services/provisioner/steps/daemon_json.h"
 #include "services/provisioner/steps/drop_in.h"
 #include "services/provisioner/steps/engine_settings.h"
@@ -97,6 +99,7 @@ class Provisioning {
     DM_ASSIGN_OR_RETURN(settings_, ReadEngineSettings(request_));
     DM_ASSIGN_OR_RETURN(facts_, DetectFacts(call_, host_));
     DM_ASSIGN_OR_RETURN(const Distro distro, FindDistro(facts_));
+    init_ = distro.init;
     DM_RETURN_IF_ERROR(CheckRootAccess(facts_));
     if (purpose_ != Purpose::kConfigureTls) {
       call_.Progress(absl::StrCat("Provisioning with ", distro.name, "..."));
@@ -119,6 +122,7 @@ class Provisioning {
   // Afterwards there is an engine, of the version that is wanted.
   absl::Status PrepareEngine(const Distro& distro) {
     const InstallOptions options{request_.engine().install_url(), ProxyVariables(settings_.env)};
+    if (distro.package_manager.empty()) return CheckBuiltInEngine(distro);
     if (facts_.engine_installed()) {
       if (purpose_ != Purpose::kUpgrade) return absl::OkStatus();
       call_.Progress("Upgrading docker...");
@@ -137,47 +141,116 @@ class Provisioning {
     return absl::OkStatus();
   }
 
+  // An engine that comes with its system, and goes with it.
+  absl::Status CheckBuiltInEngine(const Distro& distro) {
+    std::string problem;
+    if (!facts_.engine_installed()) {
+      problem = "the host has no engine, and none can be installed on it";
+    } else if (purpose_ == Purpose::kUpgrade) {
+      problem = absl::StrCat("the engine of a ", distro.name,
+                             " host cannot be upgraded: it is part of a system that is no longer "
+                             "made; create a new machine instead");
+    } else if (!request_.engine().install_url().empty() && purpose_ == Purpose::kProvision) {
+      call_.Warning(absl::StrCat("--engine-install-url is not used on a ", distro.name,
+                                 " host, which has its engine built in"));
+    }
+    if (problem.empty()) return absl::OkStatus();
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 machine::v1::ERROR_REASON_HOST_COMMAND_FAILED, problem, {{"step", "upgrade"}});
+  }
+
+  bool boot2docker() const { return init_ == Init::kBoot2docker; }
+
+  absl::string_view daemon_json_path() const {
+    return boot2docker() ? kBoot2dockerDaemonJsonPath : kDaemonJsonPath;
+  }
+
+  // Others may keep what is secret in it.
+  int daemon_json_mode() const {
+    const auto old = facts_.files.find(std::string(daemon_json_path()));
+    return old == facts_.files.end() ? 0644 : old->second.mode;
+  }
+
+  bool EngineRuns() const {
+    if (boot2docker()) return facts_.engine_alive;
+    return facts_.docker_service.active_state == "active" &&
+           !facts_.docker_service.need_daemon_reload;
+  }
+
   absl::Status Configure() {
     Changes changes;
     AddCertificates(changes);
-    if (purpose_ != Purpose::kConfigureTls) DM_RETURN_IF_ERROR(AddConfiguration(changes));
-    if (facts_.docker_service.unit_file_state != "enabled") changes.enable = true;
+    std::optional<std::string> daemon_json = facts_.daemon_json;
+    if (purpose_ != Purpose::kConfigureTls) {
+      DM_RETURN_IF_ERROR(AddConfiguration(changes, daemon_json));
+    }
+    changes.enable = !boot2docker() && facts_.docker_service.unit_file_state != "enabled";
     changes.restart = !changes.certificates.empty() || !changes.configuration.empty() ||
-                      facts_.pending || facts_.docker_service.need_daemon_reload ||
-                      facts_.docker_service.active_state != "active";
+                      facts_.pending || !EngineRuns();
     if (changes.empty()) return absl::OkStatus();
     if (changes.restart && facts_.running_containers > 0 && !LiveRestoreIn(facts_.daemon_json)) {
-      call_.Warning(absl::StrCat("the engine is restarted, and with it its ",
-                                 facts_.running_containers, " running containers"));
+      const std::string warning = absl::StrCat("the engine is restarted, and with it its ",
+                                               facts_.running_containers, " running containers");
+      // Where daemon.json is broken there is no way to keep them.
+      if (!KeepContainers(changes, daemon_json, warning).ok()) call_.Warning(warning);
     }
     changed_ = true;
-    return ApplyChanges(call_, host_, facts_, changes);
+    return ApplyChanges(call_, host_, facts_, init_, changes);
+  }
+
+  absl::Status KeepContainers(Changes& changes, const std::optional<std::string>& daemon_json,
+                              const std::string& warning) {
+    const absl::string_view path = daemon_json_path();
+    KeptContainers keep;
+    keep.path = std::string(path);
+    keep.mode = daemon_json_mode();
+    DM_ASSIGN_OR_RETURN(keep.before, WithLiveRestore(facts_.daemon_json, true, path));
+    DM_ASSIGN_OR_RETURN(keep.during, WithLiveRestore(daemon_json, true, path));
+    if (!LiveRestoreIn(daemon_json)) {
+      DM_ASSIGN_OR_RETURN(keep.released, WithLiveRestore(daemon_json, false, path));
+    }
+    keep.after = daemon_json;
+    keep.warning = warning;
+    changes.keep = std::move(keep);
+    return absl::OkStatus();
   }
 
   void AddCertificates(Changes& changes) {
     const auto& tls = request_.tls();
-    for (WantedFile file : {WantedFile{std::string(kCaPath), 0644, tls.ca_pem()},
-                            WantedFile{std::string(kServerCertPath), 0644, tls.server_cert_pem()},
-                            WantedFile{std::string(kServerKeyPath), 0600, tls.server_key_pem()}}) {
+    const auto add = [&](absl::string_view path, int mode, const std::string& contents) {
+      WantedFile file{std::string(path), mode, contents};
       if (!SameFile(facts_, file)) changes.certificates.push_back(std::move(file));
-    }
+    };
+    add(boot2docker() ? kBoot2dockerCaPath : kCaPath, 0644, tls.ca_pem());
+    add(boot2docker() ? kBoot2dockerServerCertPath : kServerCertPath, 0644, tls.server_cert_pem());
+    add(boot2docker() ? kBoot2dockerServerKeyPath : kServerKeyPath, 0600, tls.server_key_pem());
   }
 
-  absl::Status AddConfiguration(Changes& changes) {
+  // `json` becomes the text of daemon.json as it is to be.
+  absl::Status AddConfiguration(Changes& changes, std::optional<std::string>& json) {
     DM_RETURN_IF_ERROR(CheckStorageDriverChange());
-    DM_ASSIGN_OR_RETURN(const MergedDaemonJson daemon_json,
-                        MergeDaemonJson(facts_.daemon_json, settings_));
-    for (const std::string& warning : daemon_json.warnings) call_.Warning(warning);
-    if (daemon_json.changed) {
-      // Others may keep what is secret in it.
-      const auto old = facts_.files.find(std::string(kDaemonJsonPath));
-      const int mode = old == facts_.files.end() ? 0644 : old->second.mode;
-      changes.configuration.push_back({std::string(kDaemonJsonPath), mode, daemon_json.text});
+    WantedFile starter{std::string(boot2docker() ? kBoot2dockerProfilePath : kDropInPath), 0644,
+                       ""};
+    if (boot2docker()) {
+      DM_ASSIGN_OR_RETURN(starter.contents, RenderBoot2dockerProfile(settings_));
     }
-    WantedFile drop_in{std::string(kDropInPath), 0644, ""};
-    DM_ASSIGN_OR_RETURN(drop_in.contents, RenderDropIn(facts_, settings_, daemon_json.lists_hosts));
-    if (!SameFile(facts_, drop_in)) changes.configuration.push_back(std::move(drop_in));
+    DM_ASSIGN_OR_RETURN(const MergedDaemonJson daemon_json,
+                        MergeDaemonJson(facts_.daemon_json, settings_, daemon_json_path()));
+    for (const std::string& warning : daemon_json.warnings) call_.Warning(warning);
+    json = daemon_json.text;
+    if (daemon_json.changed) {
+      changes.configuration.push_back(
+          {std::string(daemon_json_path()), daemon_json_mode(), daemon_json.text});
+    }
+    if (!boot2docker()) {
+      DM_ASSIGN_OR_RETURN(starter.contents,
+                          RenderDropIn(facts_, settings_, daemon_json.lists_hosts));
+    }
+    if (!SameFile(facts_, starter)) changes.configuration.push_back(std::move(starter));
     changes.flags = settings_.flags;
+    if (boot2docker()) {
+      changes.flags.push_back(absl::StrCat("--config-file=", kBoot2dockerDaemonJsonPath));
+    }
     if (!daemon_json.lists_hosts) changes.expected_argument = settings_.hosts[0];
     if (request_.host_name() != facts_.hostname) changes.host_name = request_.host_name();
     return absl::OkStatus();
@@ -216,7 +289,10 @@ class Provisioning {
   absl::Status WithEngineLog(const absl::Status& status) {
     HostScript script;
     script.run_as = AsRoot(facts_);
-    script.text = "journalctl -u docker.service -n 20 --no-pager -o cat 2>&1";
+    script.text =
+        boot2docker()
+            ? "tail -n 20 /var/lib/boot2docker/docker.log || tail -n 20 /var/log/docker.log"
+            : "journalctl -u docker.service -n 20 --no-pager -o cat 2>&1";
     const auto result = host_.Run(call_, script);
     if (!result.ok()) return status;
     const std::string words =
@@ -233,6 +309,7 @@ class Provisioning {
   const Purpose purpose_;
   EngineSettings settings_;
   Facts facts_;
+  Init init_ = Init::kSystemd;
   bool changed_ = false;
   bool installed_ = false;
 };

@@ -362,11 +362,79 @@ TEST_F(ProvisionTest, AnotherStorageDriverNeverHidesData) {
   EXPECT_EQ(host_.commands_run(), 1);
 }
 
-TEST_F(ProvisionTest, RunningContainersAreWarnedAbout) {
-  host_.Answer(EngineHost("@fact running_containers=2\n"));
+// The text that a script writes with `line`.
+std::string Written(const std::string& script, const std::string& line) {
+  const size_t begin = script.find("\n" + line + " <<'MACHINE_FILE_END'\n");
+  if (begin == std::string::npos) return "no such line";
+  const size_t text = script.find('\n', begin + 1) + 1;
+  std::string decoded;
+  absl::Base64Unescape(script.substr(text, script.find("MACHINE_FILE_END", text) - text), &decoded);
+  return decoded;
+}
+
+TEST_F(ProvisionTest, RunningContainersOutliveTheRestart) {
+  host_.Answer(EngineHost("@fact running_containers=2\n@fact daemon_json=e30=\n"));
   host_.Answer("@changed\n");
-  ASSERT_TRUE(Run(Request()).ok());
+  ASSERT_TRUE(Run(Request(), Purpose::kConfigureTls).ok());
+  const std::string script = Script(1).substr(Script(1).find("\nbegin\n"));
+  EXPECT_THAT(script, HasSubstr("keep_warning='the engine is restarted, and with it its 2 running "
+                                "containers'\n"));
+  EXPECT_EQ(Written(script, "keep_containers '/etc/docker/daemon.json' 644"),
+            "{\n  \"live-restore\": true\n}\n");
+  const size_t restart = script.find("\nrestart_engine\n");
+  ASSERT_NE(restart, std::string::npos);
+  EXPECT_EQ(Written(script.substr(0, restart), "put '/etc/docker/daemon.json' 644"),
+            "{\n  \"live-restore\": true\n}\n");
+  // Afterwards the setting is off again, and the file is what it was.
+  const std::string end = script.substr(restart);
+  EXPECT_EQ(Written(end, "put '/etc/docker/daemon.json' 644"), "{\n  \"live-restore\": false\n}\n");
+  EXPECT_EQ(
+      Written(end.substr(end.find("live_restore_is false")), "put '/etc/docker/daemon.json' 644"),
+      "{}");
+}
+
+TEST_F(ProvisionTest, ContainersThatCannotBeKeptAreWarnedAbout) {
+  host_.Answer(EngineHost("@fact running_containers=2\n@fact daemon_json=W10=\n"));
+  host_.Answer("@changed\n");
+  ASSERT_TRUE(Run(Request(), Purpose::kConfigureTls).ok());
   EXPECT_THAT(log_, Contains(HasSubstr("its 2 running containers")));
+  EXPECT_THAT(Script(1), Not(HasSubstr("\nkeep_containers ")));
+}
+
+std::string Boot2docker(absl::string_view more = "") {
+  return absl::StrCat(
+      "@fact user=docker\n@fact access=sudo\n@fact os_id=boot2docker\n@fact os_version=19.03.12\n"
+      "@fact hostname=boot2docker\n@fact init=init\n@fact dockerd=/usr/local/bin/dockerd\n"
+      "@fact dockerd_version=Docker version 19.03.12, build 48a66213fe\n@fact engine_alive=1\n",
+      more, "@fact end=1\n");
+}
+
+TEST_F(ProvisionTest, Boot2dockerIsConfiguredInItsOwnWay) {
+  host_.Answer(Boot2docker());
+  host_.Answer("@changed\n");
+  ProvisionRequest request = Request();
+  request.set_host_name("old");
+  const absl::StatusOr<HostInfo> info = Run(request);
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->provisioner(), "boot2docker");
+  EXPECT_THAT(Script(1), HasSubstr("start_script=/etc/init.d/docker\n"));
+  const std::string script = Script(1).substr(Script(1).find("\nbegin\n"));
+  EXPECT_THAT(script, HasSubstr("put '/var/lib/boot2docker/server-key.pem' 600 <<"));
+  EXPECT_THAT(Written(script, "put '/var/lib/boot2docker/profile' 644"),
+              HasSubstr("CACERT='/var/lib/boot2docker/ca.pem'\n"));
+  EXPECT_EQ(Written(script, "put '/var/lib/boot2docker/daemon.json' 644"),
+            "{\n  \"labels\": [\n    \"provider=generic\"\n  ]\n}\n");
+  EXPECT_THAT(script, HasSubstr("\nset_hostname 'old'\n"));
+  EXPECT_THAT(script, HasSubstr("\nrestart_engine\nfinish\n"));
+  EXPECT_THAT(script, Not(HasSubstr("\nenable_engine\n")));
+  EXPECT_THAT(script, Not(HasSubstr("/etc/docker/")));
+}
+
+TEST_F(ProvisionTest, Boot2dockerCannotBeUpgraded) {
+  host_.Answer(Boot2docker());
+  EXPECT_THAT(Failure(Request(), machine::v1::ERROR_REASON_HOST_COMMAND_FAILED, Purpose::kUpgrade),
+              HasSubstr("create a new machine instead"));
+  EXPECT_EQ(host_.commands_run(), 1);
 }
 
 TEST_F(ProvisionTest, CertificatesAloneTouchNothingElse) {
