@@ -1,0 +1,265 @@
+#include "drivers/google/google_driver.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "drivers/google/catalog.h"
+#include "drivers/sdk/cloud/batch.h"
+#include "drivers/sdk/cloud/choices.h"
+#include "services/common/status/status.h"
+
+namespace machine::driver::gce {
+namespace {
+
+// What a change of power may take at the provider before something is wrong there.
+constexpr absl::Duration kPowerLimit = absl::Minutes(5);
+// Machines of a batch that are asked for one by one when the list lacks them.
+constexpr size_t kMaxSingleLooks = 20;
+
+void WarnOf(DriverCall& call, const Options& options, const Settings& settings) {
+  const std::string& type = options.GetString(kMachineTypeFlag);
+  if (!type.empty() && type != settings.machine_type) {
+    call.Warning(
+        absl::StrCat("--", kMachineTypeFlag, ": ", type, " is now called ", settings.machine_type));
+  }
+  if (std::any_of(settings.open_cidrs.begin(), settings.open_cidrs.end(), IsEverywhere)) {
+    call.Warning(
+        absl::StrCat("the whole internet may try to reach ssh and the engine; name who may with --",
+                     kOpenCidrFlag));
+  }
+}
+
+// Somebody waits for the answer: a provider that is down is no reason to try for half an hour.
+absl::Status AsCheck(const absl::Status& status) {
+  return absl::IsUnavailable(status) ? PreCreateCheckFailed(status.message()) : status;
+}
+
+absl::Status CheckProject(DriverCall& call, const GoogleApi& api, const Credentials& credentials) {
+  const absl::Status status = api.CheckProject(call);
+  if (absl::IsUnauthenticated(status) && !credentials.token.empty()) {
+    return common::Annotate(status, absl::StrCat("--", kTokenFlag));
+  }
+  if (absl::IsUnauthenticated(status) && !credentials.file.empty()) {
+    return common::Annotate(status, absl::StrCat("--", kCredentialsFlag));
+  }
+  if (absl::IsNotFound(status) || absl::IsPermissionDenied(status)) {
+    return PreCreateCheckFailed(
+        absl::StrCat("--", kProjectFlag, ": project ", api.project(),
+                     " is not there, or these credentials may not use Compute Engine in it. ",
+                     status.message()));
+  }
+  return AsCheck(status);
+}
+
+// A rule belongs to the project of its network.
+absl::Status CheckRuleIsAllowed(const Settings& settings) {
+  const std::vector<std::string> parts = absl::StrSplit(settings.network, '/');
+  if (settings.open_cidrs.empty() || parts[1] == settings.project) return absl::OkStatus();
+  return PreCreateCheckFailed(absl::StrCat(
+      "--", kOpenCidrFlag, ": firewall rules of a shared network are made in its project ",
+      parts[1], "; make one there for a tag of --google-tags, and give --", kOpenCidrFlag,
+      " none"));
+}
+
+absl::Status CheckExisting(DriverCall& call, const GoogleApi& api, const MachineSpec& machine,
+                           const Settings& settings) {
+  const std::string name = InstanceName(machine, settings);
+  DM_ASSIGN_OR_RETURN(const std::optional<Instance> instance,
+                      api.FindInstance(call, settings.zone, name));
+  if (!instance.has_value()) {
+    DM_ASSIGN_OR_RETURN(std::vector<std::string> names, api.ListInstanceNames(call, settings.zone));
+    return NoSuchChoice(kUseExistingFlag, absl::StrCat("instance in zone ", settings.zone), name,
+                        std::move(names));
+  }
+  const std::string owner = instance->Label(kUidLabel);
+  if (owner.empty() || owner == machine.uid) return absl::OkStatus();
+  return PreCreateCheckFailed(
+      absl::StrCat("--", kUseExistingFlag, ": the instance ", name, " belongs to another machine"));
+}
+
+absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const GoogleApi& api,
+                                                    const AccountMachines& machines) {
+  DM_ASSIGN_OR_RETURN(const InstanceList list, api.ListInstances(call, kMachineLabel, kLabelled));
+  std::map<std::string, const Instance*> by_uid;
+  for (const Instance& instance : list.instances) {
+    by_uid.emplace(instance.Label(kUidLabel), &instance);
+  }
+  const auto& silent = list.unreachable_zones;
+  size_t single_looks = 0;
+  std::vector<Observation> observations;
+  for (const MachineSpec* const machine : machines) {
+    DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine->options));
+    const auto listed = by_uid.find(machine->uid);
+    if (listed != by_uid.end()) {
+      observations.push_back(ObservationOf(*listed->second, settings));
+      continue;
+    }
+    if (std::find(silent.begin(), silent.end(), settings.zone) != silent.end()) {
+      observations.emplace_back().set_state(machine::v1::MACHINE_STATE_TIMEOUT);
+      continue;
+    }
+    // Pages shift while they are read, and lists lag: absence is worth another look.
+    std::optional<Instance> instance;
+    if (single_looks++ < kMaxSingleLooks) {
+      DM_ASSIGN_OR_RETURN(instance, FindInstance(call, api, *machine, settings));
+    }
+    observations.push_back(instance.has_value() ? ObservationOf(*instance, settings)
+                                                : NotFoundObservation());
+  }
+  return observations;
+}
+
+}  // namespace
+
+DriverInfo GoogleDriver::info() const {
+  DriverInfo info;
+  info.name = "google";
+  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
+                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
+  info.ssh_timeout = absl::Minutes(5);
+  return info;
+}
+
+Flags GoogleDriver::flags() const { return GoogleFlags(); }
+
+absl::Status GoogleDriver::Init(const DriverEnvironment&) {
+  http_ = std::make_unique<common::HttpClient>();
+  return absl::OkStatus();
+}
+
+std::unique_ptr<TokenSource> GoogleDriver::TokensOf(const Credentials& credentials) const {
+  if (!credentials.token.empty()) return GivenToken(credentials.token);
+  if (!credentials.file.empty()) {
+    absl::StatusOr<CredentialsFile> file = ParseCredentialsFile(credentials.file);
+    // ReadCredentials() has read it before.
+    if (file.ok()) return TokensFor(*http_, *std::move(file));
+  }
+  return DefaultTokens(*http_, surroundings_);
+}
+
+absl::StatusOr<std::shared_ptr<GoogleApi>> GoogleDriver::AccountOf(const Options& options) {
+  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options));
+  const std::string identity = absl::StrCat(credentials.endpoint, "\n", credentials.project, "\n",
+                                            credentials.token, "\n", credentials.file);
+  return accounts_.Of(identity, [&] {
+    return std::make_shared<GoogleApi>(*http_, credentials.endpoint, credentials.project,
+                                       TokensOf(credentials), timing_.retry);
+  });
+}
+
+absl::Status GoogleDriver::Validate(Options& options) const {
+  DM_RETURN_IF_ERROR(ReadCredentials(options).status());
+  return ReadSettings(options).status();
+}
+
+absl::Status GoogleDriver::PreCreateCheck(DriverCall& call, const MachineSpec& machine) {
+  DM_RETURN_IF_ERROR(CheckRetiredValues(machine.options));
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  WarnOf(call, machine.options, settings);
+  DM_RETURN_IF_ERROR(CheckRuleIsAllowed(settings));
+  DM_RETURN_IF_ERROR(CheckProject(call, *api, credentials));
+  if (settings.use_existing) return AsCheck(CheckExisting(call, *api, machine, settings));
+  const absl::StatusOr<Choice> choice = CheckSettings(call, *api, settings);
+  if (!choice.ok()) return AsCheck(choice.status());
+  if (choice->little_memory) {
+    call.Warning(absl::StrCat("--", kMachineTypeFlag, ": ", choice->machine_type,
+                              " has less than 1 GiB of memory, which an engine hardly runs in; "
+                              "e2-micro has it"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Observation> GoogleDriver::Create(DriverCall& call, const MachineSpec& machine) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  return InstanceCreator(call, *api, timing_, machine, settings).Run();
+}
+
+absl::StatusOr<Observation> GoogleDriver::Bring(DriverCall& call, const MachineSpec& machine,
+                                                MachineState wanted, absl::Duration limit) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  DM_ASSIGN_OR_RETURN(const Instance instance,
+                      BringTo(call, *api, timing_, machine, settings, wanted, limit));
+  return ObservationOf(instance, settings);
+}
+
+absl::StatusOr<Observation> GoogleDriver::Start(DriverCall& call, const MachineSpec& machine) {
+  call.Progress("Starting instance...");
+  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, kPowerLimit);
+}
+
+absl::StatusOr<Observation> GoogleDriver::Stop(DriverCall& call, const MachineSpec& machine,
+                                               std::optional<absl::Duration> grace) {
+  call.Progress("Stopping instance...");
+  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, grace.value_or(timing_.grace));
+}
+
+absl::StatusOr<Observation> GoogleDriver::Kill(DriverCall& call, const MachineSpec& machine) {
+  call.Progress("Powering off instance...");
+  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, kPowerLimit);
+}
+
+absl::StatusOr<Observation> GoogleDriver::Restart(DriverCall& call, const MachineSpec& machine) {
+  call.Progress("Restarting instance...");
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  DM_ASSIGN_OR_RETURN(const Instance instance, RequireInstance(call, *api, machine, settings));
+  if (StateOfInstance(instance.status) == machine::v1::MACHINE_STATE_RUNNING) {
+    // Not stop and start, which would give it another address.
+    RequestIds ids(call);
+    DM_RETURN_IF_ERROR(call.Check());
+    DM_ASSIGN_OR_RETURN(const Operation reset,
+                        api->Act(call, instance, "reset", ids.Next("reset")));
+    DM_RETURN_IF_ERROR(AwaitOperation(call, *api, timing_, reset));
+  }
+  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, kPowerLimit);
+}
+
+absl::Status GoogleDriver::Remove(DriverCall& call, const MachineSpec& machine) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  call.Progress("Removing instance...");
+  return RemoveAll(call, *api, timing_, machine, settings);
+}
+
+absl::StatusOr<Observation> GoogleDriver::Inspect(DriverCall& call, const MachineSpec& machine) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  DM_ASSIGN_OR_RETURN(const std::optional<Instance> instance,
+                      FindInstance(call, *api, machine, settings));
+  return instance.has_value() ? ObservationOf(*instance, settings) : NotFoundObservation();
+}
+
+absl::StatusOr<std::vector<Observation>> GoogleDriver::BatchInspect(
+    DriverCall& call, absl::Span<const MachineSpec> machines) {
+  return InspectByAccount<GoogleApi>(
+      machines, [&](const MachineSpec& machine) { return AccountOf(machine.options); },
+      [&](GoogleApi& api, const AccountMachines& share) { return InspectAll(call, api, share); });
+}
+
+absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> GoogleDriver::ListInstances(
+    DriverCall& call, absl::string_view orchestrator_id, const Options& options) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(options));
+  DM_ASSIGN_OR_RETURN(const InstanceList list,
+                      api->ListInstances(call, kOrchestratorLabel, orchestrator_id));
+  if (!list.unreachable_zones.empty()) {
+    return absl::UnavailableError(
+        absl::StrCat("zone ", list.unreachable_zones.front(), " does not answer"));
+  }
+  std::vector<::driver::v1::ListInstancesResponse> instances;
+  for (const Instance& each : list.instances) {
+    ::driver::v1::ListInstancesResponse& instance = instances.emplace_back();
+    instance.set_machine_uid(each.Label(kUidLabel));
+    *instance.mutable_observation() = ObservationOf(each, settings);
+  }
+  return instances;
+}
+
+}  // namespace machine::driver::gce

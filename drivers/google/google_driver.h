@@ -1,0 +1,58 @@
+// Machines that are instances of Google Compute Engine.
+#ifndef DRIVERS_GOOGLE_GOOGLE_DRIVER_H_
+#define DRIVERS_GOOGLE_GOOGLE_DRIVER_H_
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "drivers/google/google_api.h"
+#include "drivers/google/google_auth.h"
+#include "drivers/google/machine_instance.h"
+#include "drivers/google/settings.h"
+#include "drivers/sdk/cloud/accounts.h"
+#include "drivers/sdk/driver.h"
+#include "services/common/http/http_client.h"
+
+namespace machine::driver::gce {
+
+class GoogleDriver final : public Driver {
+ public:
+  explicit GoogleDriver(Timing timing = {}, Surroundings surroundings = Surroundings::OfProcess())
+      : timing_(timing), surroundings_(std::move(surroundings)) {}
+
+  DriverInfo info() const override;
+  Flags flags() const override;
+  absl::Status Init(const DriverEnvironment& environment) override;
+  absl::Status Validate(Options& options) const override;
+  absl::Status PreCreateCheck(DriverCall& call, const MachineSpec& machine) override;
+  absl::StatusOr<Observation> Create(DriverCall& call, const MachineSpec& machine) override;
+  absl::StatusOr<Observation> Start(DriverCall& call, const MachineSpec& machine) override;
+  absl::StatusOr<Observation> Stop(DriverCall& call, const MachineSpec& machine,
+                                   std::optional<absl::Duration> grace) override;
+  absl::StatusOr<Observation> Kill(DriverCall& call, const MachineSpec& machine) override;
+  absl::StatusOr<Observation> Restart(DriverCall& call, const MachineSpec& machine) override;
+  absl::Status Remove(DriverCall& call, const MachineSpec& machine) override;
+  absl::StatusOr<Observation> Inspect(DriverCall& call, const MachineSpec& machine) override;
+  absl::StatusOr<std::vector<Observation>> BatchInspect(
+      DriverCall& call, absl::Span<const MachineSpec> machines) override;
+  absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ListInstances(
+      DriverCall& call, absl::string_view orchestrator_id, const Options& options) override;
+
+ private:
+  /// One for each project and set of credentials, so that tokens are kept.
+  absl::StatusOr<std::shared_ptr<GoogleApi>> AccountOf(const Options& options);
+  std::unique_ptr<TokenSource> TokensOf(const Credentials& credentials) const;
+  absl::StatusOr<Observation> Bring(DriverCall& call, const MachineSpec& machine,
+                                    MachineState wanted, absl::Duration limit);
+
+  const Timing timing_;
+  const Surroundings surroundings_;
+  std::unique_ptr<common::HttpClient> http_;
+  Accounts<GoogleApi> accounts_;
+};
+
+}  // namespace machine::driver::gce
+
+#endif  // DRIVERS_GOOGLE_GOOGLE_DRIVER_H_
