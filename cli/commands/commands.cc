@@ -11,6 +11,8 @@ Commands MakeCommands() {
   commands.push_back(MakeContextCommand());
   commands.push_back(MakeCreateCommand());
   commands.push_back(MakeEnvCommand());
+  commands.push_back(MakeExportCommand());
+  commands.push_back(MakeImportCommand());
   commands.push_back(MakeInspectCommand());
   commands.push_back(MakeIpCommand());
   commands.push_back(MakeKillCommand());

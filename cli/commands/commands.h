@@ -21,6 +21,8 @@ std::unique_ptr<Command> MakeConfigCommand();
 std::unique_ptr<Command> MakeContextCommand();
 std::unique_ptr<Command> MakeCreateCommand();
 std::unique_ptr<Command> MakeEnvCommand();
+std::unique_ptr<Command> MakeExportCommand();
+std::unique_ptr<Command> MakeImportCommand();
 std::unique_ptr<Command> MakeInspectCommand();
 std::unique_ptr<Command> MakeIpCommand();
 std::unique_ptr<Command> MakeKillCommand();

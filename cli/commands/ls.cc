@@ -8,6 +8,7 @@
 #include "cli/commands/ls_filter.h"
 #include "cli/commands/machine_data.h"
 #include "cli/commands/machines.h"
+#include "cli/commands/stray_machines.h"
 #include "cli/output/data_format.h"
 #include "cli/output/go_template.h"
 #include "cli/output/table.h"
@@ -190,6 +191,7 @@ class LsCommand final : public Command {
       }
     }
     std::string text;
+    std::string hint;
     if (output.has_value()) {
       text = Serialize(*output, data);
     } else if (quiet) {
@@ -198,12 +200,22 @@ class LsCommand final : public Command {
       DM_ASSIGN_OR_RETURN(text, FormatRows(rows, format));
     } else {
       text = Table(rows);
+      if (context.orchestrator.is_private()) hint = HintOf(context, machines);
     }
     context.console.Out(text);
+    if (!hint.empty()) context.console.Err(hint);
     return kExitOk;
   }
 
  private:
+  // In the table for people only: scripts read the others.
+  static std::string HintOf(const CommandContext& context, const std::vector<Machine>& machines) {
+    std::vector<std::string> names;
+    names.reserve(machines.size());
+    for (const Machine& machine : machines) names.emplace_back(common::MachineId(machine.name()));
+    return StrayHint(context.storage_path, StrayMachines(context.storage_path, names));
+  }
+
   // No more than is shown: a list of names costs little however many there are.
   static std::vector<std::string> FieldsFor(bool quiet, bool filtered, bool all) {
     std::vector<std::string> fields = {"name"};

@@ -12,6 +12,7 @@
 #include "cli/commands/errors.h"
 #include "cli/commands/program_table.h"
 #include "cli/commands/program_version.h"
+#include "cli/commands/stray_machines.h"
 #include "cli/connect/orchestrator.h"
 
 namespace machine::cli {
@@ -87,6 +88,9 @@ int RunCommand(const ProgramParts& parts, Command& command, const ParsedArgs& gl
   if (exit.ok()) return *exit;
   if (!exit.status().message().empty()) {
     parts.console.Err(absl::StrCat(exit.status().message(), "\n"));
+    if (orchestrator.is_private()) {
+      parts.console.Err(StrayHintFor(storage_path, exit.status().message(), args));
+    }
   }
   return ExitCodeOf(exit.status());
 }

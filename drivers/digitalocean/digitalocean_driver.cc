@@ -60,7 +60,10 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const Digi
     }
     // Pages shift while they are read, and lists lag: absence is worth another look.
     std::optional<Droplet> droplet;
-    if (single_looks++ < kMaxSingleLooks) {
+    State state;
+    DM_RETURN_IF_ERROR(machine->ParseState(state));
+    // One that was imported is never listed by our tag.
+    if (state.imported() || single_looks++ < kMaxSingleLooks) {
       DM_ASSIGN_OR_RETURN(droplet, FindDroplet(call, api, *machine));
     }
     observations.push_back(droplet.has_value() ? ObservationOf(*droplet, settings)
@@ -205,6 +208,13 @@ absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> DigitalOceanDri
     *instance.mutable_observation() = ObservationOf(droplet, settings);
   }
   return instances;
+}
+
+absl::StatusOr<std::string> DigitalOceanDriver::UpgradeState(DriverCall& call,
+                                                             const MachineSpec& machine) {
+  if (machine.state_version != kImportedStateVersion) return Driver::UpgradeState(call, machine);
+  DM_ASSIGN_OR_RETURN(const State state, ImportedState(machine.state.value_or("")));
+  return state.SerializeAsString();
 }
 
 }  // namespace machine::driver::digitalocean

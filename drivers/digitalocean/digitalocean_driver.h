@@ -35,6 +35,7 @@ class DigitalOceanDriver final : public Driver {
       DriverCall& call, absl::Span<const MachineSpec> machines) override;
   absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ListInstances(
       DriverCall& call, absl::string_view orchestrator_id, const Options& options) override;
+  absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine) override;
 
  private:
   absl::StatusOr<std::shared_ptr<DigitalOceanApi>> AccountOf(const Options& options);

@@ -1,6 +1,7 @@
 #include "drivers/digitalocean/machine_droplet.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
@@ -99,6 +100,7 @@ absl::StatusOr<std::optional<Droplet>> FindDroplet(const common::CallScope& call
   DM_RETURN_IF_ERROR(machine.ParseState(state));
   if (state.droplet_id() != 0) {
     DM_ASSIGN_OR_RETURN(std::optional<Droplet> droplet, api.FindDroplet(call, state.droplet_id()));
+    if (state.imported()) return droplet;
     if (droplet.has_value() && droplet->HasTag(tag)) return droplet;
   }
   DM_ASSIGN_OR_RETURN(std::vector<Droplet> droplets, api.ListDroplets(call, tag));
@@ -160,7 +162,7 @@ absl::Status RemoveAll(const common::CallScope& call, const DigitalOceanApi& api
     // Not by its id alone: the state might be that of another account.
     DM_ASSIGN_OR_RETURN(const std::optional<Droplet> known,
                         api.FindDroplet(call, state.droplet_id()));
-    if (known.has_value() && known->HasTag(tag)) {
+    if (known.has_value() && (state.imported() || known->HasTag(tag))) {
       DM_RETURN_IF_ERROR(call.Check());
       DM_RETURN_IF_ERROR(common::Annotate(api.DeleteDroplet(call, known->id), "deleting droplet"));
     }
@@ -177,7 +179,7 @@ absl::Status RemoveAll(const common::CallScope& call, const DigitalOceanApi& api
                      }).status());
   DM_ASSIGN_OR_RETURN(const std::vector<SshKey> keys, api.ListSshKeys(call));
   for (const SshKey& key : keys) {
-    if (key.name != tag) continue;
+    if (key.name != tag && key.id != state.imported_ssh_key_id()) continue;
     DM_RETURN_IF_ERROR(common::Annotate(api.DeleteSshKey(call, key.id), "deleting ssh key"));
   }
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
@@ -192,6 +194,29 @@ absl::Status RemoveAll(const common::CallScope& call, const DigitalOceanApi& api
   const absl::Status untagged = api.DeleteTag(call, tag);
   // A token need not be allowed to; an empty tag costs nothing.
   return absl::IsPermissionDenied(untagged) ? absl::OkStatus() : untagged;
+}
+
+absl::StatusOr<State> ImportedState(absl::string_view driver_json) {
+  const auto fields = nlohmann::json::parse(driver_json, nullptr, /*allow_exceptions=*/false);
+  const auto number = [&](const char* name) -> int64_t {
+    if (!fields.is_object()) return 0;
+    const auto it = fields.find(name);
+    return it != fields.end() && it->is_number_integer() ? it->get<int64_t>() : 0;
+  };
+  State state;
+  state.set_imported(true);
+  state.set_droplet_id(number("DropletID"));
+  if (state.droplet_id() == 0) {
+    return common::Error(absl::StatusCode::kFailedPrecondition,
+                         machine::v1::ERROR_REASON_INSTANCE_GONE,
+                         "the imported config.json has no DropletID: no droplet was made");
+  }
+  // A key that the user named stays.
+  const auto named = fields.find("SSHKeyFingerprint");
+  if (named == fields.end() || !named->is_string() || named->get<std::string>().empty()) {
+    state.set_imported_ssh_key_id(number("SSHKeyID"));
+  }
+  return state;
 }
 
 DropletCreator::DropletCreator(DriverCall& call, const DigitalOceanApi& api, const Timing& timing,

@@ -31,6 +31,10 @@ MachineState StateOfDroplet(absl::string_view status);
 /// State, endpoint and id of a machine.
 Observation ObservationOf(const Droplet& droplet, const Settings& settings);
 
+/// The state of a machine that was imported, from the object `Driver` of the original's
+/// config.json. FAILED_PRECONDITION when it has no droplet.
+absl::StatusOr<State> ImportedState(absl::string_view driver_json);
+
 /// The droplet of a machine: by the id in its state, else by its tag.
 absl::StatusOr<std::optional<Droplet>> FindDroplet(const common::CallScope& call,
                                                    const DigitalOceanApi& api,

@@ -147,4 +147,9 @@ absl::StatusOr<std::vector<Observation>> GenericDriver::BatchInspect(
   return observations;
 }
 
+absl::StatusOr<std::string> GenericDriver::UpgradeState(DriverCall&, const MachineSpec&) {
+  // There is none: an imported machine, too, is all in its options.
+  return "";
+}
+
 }  // namespace machine::driver::generic

@@ -30,6 +30,7 @@ class GenericDriver final : public Driver {
   absl::StatusOr<Observation> Inspect(DriverCall& call, const MachineSpec& machine) override;
   absl::StatusOr<std::vector<Observation>> BatchInspect(
       DriverCall& call, absl::Span<const MachineSpec> machines) override;
+  absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine) override;
 
  private:
   const std::unique_ptr<Rebooter> rebooter_;

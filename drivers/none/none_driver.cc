@@ -115,4 +115,9 @@ absl::StatusOr<std::vector<Observation>> NoneDriver::BatchInspect(
   return observations;
 }
 
+absl::StatusOr<std::string> NoneDriver::UpgradeState(DriverCall&, const MachineSpec&) {
+  // There is none: an imported machine, too, is all in its options.
+  return "";
+}
+
 }  // namespace machine::driver::none

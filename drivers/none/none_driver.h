@@ -30,6 +30,7 @@ class NoneDriver final : public Driver {
   absl::StatusOr<Observation> Inspect(DriverCall& call, const MachineSpec& machine) override;
   absl::StatusOr<std::vector<Observation>> BatchInspect(
       DriverCall& call, absl::Span<const MachineSpec> machines) override;
+  absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine) override;
 
  private:
   std::unique_ptr<TcpProber> prober_;  // From Init(), because it has threads.

@@ -101,6 +101,13 @@ absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> Driver::ListIns
 }
 
 absl::StatusOr<std::string> Driver::UpgradeState(DriverCall&, const MachineSpec& machine) {
+  if (machine.state_version == kImportedStateVersion) {
+    return common::Error(absl::StatusCode::kFailedPrecondition,
+                         machine::v1::ERROR_REASON_CAPABILITY_MISSING,
+                         absl::StrCat("the ", info().name,
+                                      " driver cannot manage machines that were imported; env, "
+                                      "config and ssh work, and rm -f forgets the machine here"));
+  }
   return common::Error(
       absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_INVARIANT,
       absl::StrCat(info().name, " driver cannot read states of version ", machine.state_version));

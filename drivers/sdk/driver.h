@@ -84,6 +84,9 @@ struct MachineSpec {
 /// Puts the state to store into an observation.
 void SetState(const google::protobuf::MessageLite& state, Observation& observation);
 
+/// Version of the state of a machine that was imported from the original's store.
+inline constexpr int kImportedStateVersion = 0;
+
 /// All machines of one provider.
 ///
 /// Methods run on threads of a pool and may block. Several run at once (one at a time with
@@ -147,7 +150,9 @@ class Driver {
       DriverCall& call, absl::string_view orchestrator_id, const Options& options);
 
   /// The state in the current version, from `machine.state` in `machine.state_version`, which is
-  /// older. Needed once info().state_version exceeds 1.
+  /// older. Version kImportedStateVersion is the object `Driver` of the original's config.json, of
+  /// a machine that was imported: its instance carries no tag of ours and is known by the id in
+  /// there only. Other versions are met once info().state_version exceeds 1.
   virtual absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine);
 };
 

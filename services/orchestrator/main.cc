@@ -218,8 +218,9 @@ class Orchestrator {
     events_service_ = std::make_unique<OperationEventsService>(*hub_);
     sessions_service_ = std::make_unique<SessionsService>(parts, index_);
     drivers_service_ = std::make_unique<DriversService>(*drivers_, index_, executor_);
-    server_service_ = std::make_unique<ServerService>(
-        std::move(info), *engine_, index_, [this](bool drain) { stop_request_.Request(drain); });
+    server_service_ =
+        std::make_unique<ServerService>(std::move(info), parts, *engine_, index_,
+                                        [this](bool drain) { stop_request_.Request(drain); });
   }
 
   absl::Status Listen() {

@@ -246,7 +246,7 @@ absl::Status MachinesService::FillAccessBundle(const machine::v1::GetAccessBundl
   }
   *bundle.mutable_endpoint() = machine->machine.endpoint();
   bundle.set_name(machine->machine.name());
-  DM_ASSIGN_OR_RETURN(const ClientBundle client, parts_.certificates.OwnClientBundle());
+  DM_ASSIGN_OR_RETURN(const ClientBundle client, ClientBundleOf(parts_, machine->machine.uid()));
   bundle.set_ca_pem(client.ca_pem);
   bundle.set_client_cert_pem(client.cert_pem);
   bundle.set_client_key_pem(client.key_pem);
@@ -254,7 +254,9 @@ absl::Status MachinesService::FillAccessBundle(const machine::v1::GetAccessBundl
     DM_ASSIGN_OR_RETURN(*bundle.mutable_ssh_private_key(),
                         ReadSecret(parts_, machine->machine.uid(), kSshKeySecret));
   }
-  if (parts_.folder != nullptr) bundle.set_local_folder(parts_.folder->PathOf(id));
+  if (parts_.folder != nullptr && parts_.folder->HasBundle(id, client)) {
+    bundle.set_local_folder(parts_.folder->PathOf(id));
+  }
   parts_.log.Info("access bundle given", {{"machine_uid", machine->machine.uid()},
                                           {"ssh_key", request.include_ssh_key() ? "yes" : "no"}});
   return absl::OkStatus();

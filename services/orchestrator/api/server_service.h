@@ -12,8 +12,8 @@ namespace machine::orchestrator {
 class ServerService final : public machine::v1::Server::CallbackService {
  public:
   /// `info` has what does not change; `shut_down` is told once whether to drain.
-  ServerService(machine::v1::ServerInfo info, const Engine& engine, const MachineIndex& index,
-                absl::AnyInvocable<void(bool drain)> shut_down);
+  ServerService(machine::v1::ServerInfo info, const EngineParts& parts, const Engine& engine,
+                const MachineIndex& index, absl::AnyInvocable<void(bool drain)> shut_down);
 
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
                                           const machine::v1::GetServerInfoRequest* request,
@@ -24,9 +24,13 @@ class ServerService final : public machine::v1::Server::CallbackService {
   grpc::ServerUnaryReactor* ImportStore(grpc::CallbackServerContext* context,
                                         const machine::v1::ImportStoreRequest* request,
                                         machine::v1::ImportStoreResponse* response) override;
+  grpc::ServerUnaryReactor* ExportStore(grpc::CallbackServerContext* context,
+                                        const machine::v1::ExportStoreRequest* request,
+                                        machine::v1::ExportStoreResponse* response) override;
 
  private:
   const machine::v1::ServerInfo info_;
+  const EngineParts parts_;
   const Engine& engine_;
   const MachineIndex& index_;
   absl::AnyInvocable<void(bool)> shut_down_;

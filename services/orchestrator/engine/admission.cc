@@ -209,7 +209,8 @@ absl::Status Admission::PrepareRecord(CreateCall& call) {
     return common::Error(
         absl::StatusCode::kAlreadyExists, machine::v1::ERROR_REASON_MACHINE_EXISTS,
         absl::StrCat("the folder machines/", request.machine_id(),
-                     " belongs to another program; move it away or choose another name"),
+                     " is of another docker-machine; take its machines over by "
+                     "\"docker-machine import\", move it away or choose another name"),
         {{"machine", request.machine_id()}});
   }
   machine::v1::CreateMachineRequest body = request;

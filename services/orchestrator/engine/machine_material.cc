@@ -4,6 +4,7 @@
 
 #include "services/common/status/status.h"
 #include "services/orchestrator/events/machine_index.h"
+#include "services/orchestrator/import/store_tls.h"
 
 namespace machine::orchestrator {
 
@@ -94,8 +95,14 @@ absl::StatusOr<::provisioner::v1::SshTarget> BuildSshTarget(const EngineParts& p
   return target;
 }
 
-absl::StatusOr<::provisioner::v1::TlsMaterial> ClientTls(const EngineParts& parts) {
-  DM_ASSIGN_OR_RETURN(const ClientBundle bundle, parts.certificates.OwnClientBundle());
+absl::StatusOr<ClientBundle> ClientBundleOf(const EngineParts& parts, absl::string_view uid) {
+  DM_ASSIGN_OR_RETURN(const std::string imported, ReadSecret(parts, uid, kImportedTlsSecret));
+  if (imported.empty()) return parts.certificates.OwnClientBundle();
+  DM_ASSIGN_OR_RETURN(const StoreTls tls, StoreTls::FromText(imported));
+  return ClientBundle{.ca_pem = tls.ca_pem, .cert_pem = tls.cert_pem, .key_pem = tls.key_pem};
+}
+
+::provisioner::v1::TlsMaterial ToTlsMaterial(const ClientBundle& bundle) {
   ::provisioner::v1::TlsMaterial tls;
   tls.set_ca_pem(bundle.ca_pem);
   tls.set_client_cert_pem(bundle.cert_pem);
@@ -119,7 +126,7 @@ std::vector<std::string> NamesToCertify(const MachineRecord& machine) {
 
 absl::Status SyncFolder(const EngineParts& parts, const MachineRecord& machine) {
   if (parts.folder == nullptr) return absl::OkStatus();
-  DM_ASSIGN_OR_RETURN(const ClientBundle bundle, parts.certificates.OwnClientBundle());
+  DM_ASSIGN_OR_RETURN(const ClientBundle bundle, ClientBundleOf(parts, machine.machine().uid()));
   DM_ASSIGN_OR_RETURN(const std::string key,
                       ReadSecret(parts, machine.machine().uid(), kSshKeySecret));
   return parts.folder->Write(machine, bundle, key);

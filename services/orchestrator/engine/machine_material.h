@@ -11,15 +11,10 @@
 #include "driver/v1/driver.pb.h"
 #include "provisioner/v1/provisioner.pb.h"
 #include "services/orchestrator/engine/operation_run.h"
+#include "services/orchestrator/secrets/secret_names.h"
 #include "services/orchestrator/store/store.h"
 
 namespace machine::orchestrator {
-
-// Names of a machine's secrets, beside those of its driver's options.
-inline constexpr char kSshKeySecret[] = "ssh_private_key";
-inline constexpr char kDriverStateSecret[] = "driver_state";
-inline constexpr char kServerCertSecret[] = "server_cert";
-inline constexpr char kServerKeySecret[] = "server_key";
 
 /// A secret of a machine; empty when there is none.
 absl::StatusOr<std::string> ReadSecret(const EngineParts& parts, absl::string_view uid,
@@ -41,8 +36,12 @@ absl::StatusOr<::provisioner::v1::SshTarget> BuildSshTarget(const EngineParts& p
                                                             const MachineRecord& machine,
                                                             int64_t fencing_token);
 
-/// CA, client certificate and key, to check an engine with.
-absl::StatusOr<::provisioner::v1::TlsMaterial> ClientTls(const EngineParts& parts);
+/// What a client needs to use the engine of the machine: our own certificates, or those that an
+/// imported machine goes on to trust.
+absl::StatusOr<ClientBundle> ClientBundleOf(const EngineParts& parts, absl::string_view uid);
+
+/// A bundle for the provisioner.
+::provisioner::v1::TlsMaterial ToTlsMaterial(const ClientBundle& bundle);
 
 /// Every name and address that clients may reach the engine by.
 std::vector<std::string> NamesToCertify(const MachineRecord& machine);

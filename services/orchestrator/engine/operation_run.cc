@@ -215,7 +215,7 @@ void OperationRun::Finish(const absl::Status& outcome) {
   if (parts_.folder != nullptr) {
     MachineRecord preview = machine_;
     if (pending_->ending(preview) == Ending::kRemoveMachine) {
-      parts_.folder->Remove(operation_.machine_name()).IgnoreError();
+      parts_.folder->Remove(operation_.machine_name(), preview.imported_from()).IgnoreError();
     } else {
       SyncFolder(parts_, preview).IgnoreError();
     }

@@ -99,7 +99,9 @@ void Follow(const OperationRunPointer& run, const Connection& provisioner, absl:
 // The certificate on the host stays as long as it names the right addresses and is young enough, so
 // that provisioning again changes nothing.
 absl::StatusOr<::provisioner::v1::TlsMaterial> EngineTls(OperationRun& run, bool renew) {
-  DM_ASSIGN_OR_RETURN(::provisioner::v1::TlsMaterial tls, ClientTls(run.parts()));
+  // Always our authority's: a machine that was imported moves to it here.
+  DM_ASSIGN_OR_RETURN(const ClientBundle client, run.parts().certificates.OwnClientBundle());
+  ::provisioner::v1::TlsMaterial tls = ToTlsMaterial(client);
   const std::vector<std::string> names = NamesToCertify(run.machine());
   const auto& certified = run.machine().certified_names();
   DM_ASSIGN_OR_RETURN(std::string cert, run.GetSecret(kServerCertSecret));
@@ -170,6 +172,16 @@ void Provision(const OperationRunPointer& run, const Connection& provisioner,
       std::move(done));
 }
 
+// From now on the engine trusts our authority, whatever store the machine came from.
+StepDone AfterOurCertificates(const OperationRunPointer& run, StepDone done) {
+  return [run, done = std::move(done)](absl::Status status) mutable {
+    if (status.ok() && !run->machine().imported_from().empty()) {
+      status = run->PutSecret(kImportedTlsSecret, "");
+    }
+    done(std::move(status));
+  };
+}
+
 void CheckDocker(const OperationRunPointer& run, const Connection& provisioner, StepDone done) {
   struct Call {
     grpc::ClientContext context;
@@ -183,9 +195,10 @@ void CheckDocker(const OperationRunPointer& run, const Connection& provisioner, 
   call->request.set_docker_url(endpoint.docker_url());
   call->request.mutable_timeout()->set_seconds(absl::ToInt64Seconds(kCheckTimeout));
   if (!endpoint.docker_plaintext()) {
-    absl::StatusOr<::provisioner::v1::TlsMaterial> tls = ClientTls(run->parts());
-    if (!tls.ok()) return call->done(tls.status());
-    *call->request.mutable_tls() = *std::move(tls);
+    const absl::StatusOr<ClientBundle> client =
+        ClientBundleOf(run->parts(), run->operation().machine_uid());
+    if (!client.ok()) return call->done(client.status());
+    *call->request.mutable_tls() = ToTlsMaterial(*client);
   }
   provisioner->channel().Prepare(call->context, kCheckTimeout + kSshTimeoutMargin);
   run->OnCancel([call] { call->context.TryCancel(); });
@@ -248,7 +261,8 @@ Step ProvisionStep(absl::string_view message, ProvisionAction action, bool renew
               [action, renew](const OperationRunPointer& run, StepDone done) {
                 WithProvisioner(run, std::move(done),
                                 [run, action, renew](const Connection& provisioner, StepDone done) {
-                                  Provision(run, provisioner, action, renew, std::move(done));
+                                  Provision(run, provisioner, action, renew,
+                                            AfterOurCertificates(run, std::move(done)));
                                 });
               },
           .applies = IsProvisioned};

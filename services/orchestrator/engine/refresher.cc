@@ -135,19 +135,27 @@ void Refresher::Record(const Batch& batch, const MachinePointer& machine,
   const absl::Time now = parts_.clock.Now();
   const machine::v1::Machine& known = machine->machine;
   machine::v1::Endpoint endpoint = observation.endpoint();
+  machine::v1::MachineState state = observation.state();
+  // A machine of which the driver could say nothing is where it was.
+  const bool silent = state == machine::v1::MACHINE_STATE_TIMEOUT ||
+                      (state == machine::v1::MACHINE_STATE_UNSPECIFIED &&
+                       endpoint.ip_addresses().empty() && endpoint.docker_url().empty());
+  if (silent) {
+    state = machine::v1::MACHINE_STATE_TIMEOUT;
+    endpoint = known.endpoint();
+  }
   if (endpoint.ssh_host_key_sha256().empty()) {
     endpoint.set_ssh_host_key_sha256(known.endpoint().ssh_host_key_sha256());
   }
   // A create that failed stays an error until somebody mends it, whatever the instance does.
   const bool failed = known.state() == machine::v1::MACHINE_STATE_ERROR;
-  if (failed || (known.state() == observation.state() &&
+  if (failed || (known.state() == state &&
                  google::protobuf::util::MessageDifferencer::Equals(known.endpoint(), endpoint))) {
     machine->observed_us = absl::ToUnixMicros(now);
     return;
   }
   parts_.store.Write(
-      [uid = known.uid(), state = observation.state(), endpoint,
-       now](StoreTransaction& transaction) -> absl::Status {
+      [uid = known.uid(), state, endpoint, now](StoreTransaction& transaction) -> absl::Status {
         DM_ASSIGN_OR_RETURN(auto record, transaction.FindMachine(uid));
         // Another operation may have begun meanwhile; then it knows better.
         if (!record.has_value() || !IsSettled(record->machine())) return absl::OkStatus();

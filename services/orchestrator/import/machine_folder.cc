@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -21,23 +22,26 @@ namespace fs = std::filesystem;
 constexpr char kConfig[] = "config.json";
 // What makes a folder ours; its readers ignore fields they do not know.
 constexpr char kMarker[] = "MachineUid";
+// What a program of the original needs, and Write() puts.
+constexpr absl::string_view kFiles[] = {kConfig,   "ca.pem", "cert.pem",
+                                        "key.pem", "id_rsa", "id_rsa.pub"};
 constexpr mode_t kPublicMode = 0644;
 constexpr mode_t kPrivateMode = 0600;
 
-enum class Owner { kNobody, kUs, kSomebodyElse };
-
-Owner OwnerOf(const std::string& folder) {
+FolderOwner OwnerOf(const std::string& folder) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(folder, error);
-  if (status.type() == fs::file_type::not_found) return Owner::kNobody;
-  if (status.type() != fs::file_type::directory) return Owner::kSomebodyElse;
+  if (status.type() == fs::file_type::not_found) return FolderOwner::kNobody;
+  if (status.type() != fs::file_type::directory) return FolderOwner::kSomebodyElse;
   const absl::StatusOr<std::string> text = common::ReadFile(absl::StrCat(folder, "/", kConfig));
   if (!text.ok()) {
     // A crash between two steps of a write or a removal can leave it empty, nothing else.
-    return fs::is_empty(folder, error) && !error ? Owner::kNobody : Owner::kSomebodyElse;
+    return fs::is_empty(folder, error) && !error ? FolderOwner::kNobody
+                                                 : FolderOwner::kSomebodyElse;
   }
   const auto config = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  return config.is_object() && config.contains(kMarker) ? Owner::kUs : Owner::kSomebodyElse;
+  return config.is_object() && config.contains(kMarker) ? FolderOwner::kUs
+                                                        : FolderOwner::kSomebodyElse;
 }
 
 // Names from requests and from the disk meet here; none may lead out of the folder.
@@ -50,6 +54,16 @@ absl::Status WriteIfChanged(const std::string& path, absl::string_view contents,
   const absl::StatusOr<std::string> old = common::ReadFile(path);
   if (old.ok() && *old == contents) return absl::OkStatus();
   return common::WriteFileAtomically(path, contents, mode, {.fsync = false});
+}
+
+bool FolderHas(const std::string& folder, const ClientBundle& bundle) {
+  for (const auto& [file, contents] :
+       {std::pair("/ca.pem", &bundle.ca_pem), std::pair("/cert.pem", &bundle.cert_pem),
+        std::pair("/key.pem", &bundle.key_pem)}) {
+    const absl::StatusOr<std::string> there = common::ReadFile(absl::StrCat(folder, file));
+    if (!there.ok() || *there != *contents) return false;
+  }
+  return true;
 }
 
 absl::Status RemoveFile(const std::string& path) {
@@ -78,6 +92,8 @@ absl::Status WriteSshKey(const std::string& folder, absl::string_view private_ke
 
 }  // namespace
 
+FolderOwner OwnerOfMachineFolder(const std::string& folder) { return OwnerOf(folder); }
+
 std::string MachineFolder::PathOf(absl::string_view name) const {
   return common::MachineFolder(storage_path_, name);
 }
@@ -91,9 +107,13 @@ absl::Status MachineFolder::Write(const MachineRecord& record, const ClientBundl
   }
   const std::string folder = PathOf(name);
   absl::MutexLock lock(&mu_);
-  if (OwnerOf(folder) == Owner::kSomebodyElse) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(folder, " belongs to another program and is left as it is"));
+  if (OwnerOf(folder) == FolderOwner::kSomebodyElse) {
+    if (!IsImportedHere(name, record.imported_from())) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(folder, " belongs to another program and is left as it is"));
+    }
+    if (FolderHas(folder, bundle)) return absl::OkStatus();
+    DM_RETURN_IF_ERROR(KeepOriginal(name));
   }
   DM_RETURN_IF_ERROR(common::EnsureDir(folder, 0700));
   nlohmann::ordered_json config = common::LegacyConfig(machine, storage_path_);
@@ -115,15 +135,40 @@ absl::Status MachineFolder::WriteCerts(const ClientBundle& bundle) {
   return WriteBundle(folder, bundle);
 }
 
-absl::Status MachineFolder::Remove(absl::string_view name) {
-  absl::MutexLock lock(&mu_);
-  return RemoveLocked(name);
+bool MachineFolder::IsImportedHere(absl::string_view name, absl::string_view imported_from) const {
+  if (imported_from.empty()) return false;
+  std::error_code error;
+  return fs::equivalent(PathOf(name), std::string(imported_from), error) && !error;
 }
 
-absl::Status MachineFolder::RemoveLocked(absl::string_view name) {
+absl::Status MachineFolder::KeepOriginal(absl::string_view name) const {
+  const std::string kept = absl::StrCat(storage_path_, "/imported/", name);
+  DM_RETURN_IF_ERROR(common::EnsureDir(kept, 0700));
+  for (const absl::string_view file : kFiles) {
+    const absl::StatusOr<std::string> contents =
+        common::ReadFile(absl::StrCat(PathOf(name), "/", file));
+    if (!contents.ok()) continue;
+    // After a crash in between, what was kept first is the original.
+    const absl::Status status =
+        common::CreateFileAtomically(absl::StrCat(kept, "/", file), *contents, kPrivateMode);
+    if (!status.ok() && !absl::IsAlreadyExists(status)) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MachineFolder::Remove(absl::string_view name, absl::string_view imported_from) {
+  absl::MutexLock lock(&mu_);
+  return RemoveLocked(name, imported_from);
+}
+
+absl::Status MachineFolder::RemoveLocked(absl::string_view name, absl::string_view imported_from) {
   if (!IsPlainName(name)) return absl::OkStatus();
   const std::string folder = PathOf(name);
-  if (OwnerOf(folder) != Owner::kUs) return absl::OkStatus();
+  const FolderOwner owner = OwnerOf(folder);
+  if (owner == FolderOwner::kNobody) return absl::OkStatus();
+  if (owner == FolderOwner::kSomebodyElse && !IsImportedHere(name, imported_from)) {
+    return absl::OkStatus();
+  }
   std::error_code error;
   // The marker goes last: a crash half way leaves a folder that is still ours.
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -152,13 +197,17 @@ absl::Status MachineFolder::Reconcile(const std::vector<std::string>& names) {
     return absl::ErrnoToStatus(error.value(), absl::StrCat("reading ", folder));
   }
   absl::Status first_failure;
-  for (const std::string& name : left_over) first_failure.Update(RemoveLocked(name));
+  for (const std::string& name : left_over) first_failure.Update(RemoveLocked(name, ""));
   return first_failure;
+}
+
+bool MachineFolder::HasBundle(absl::string_view name, const ClientBundle& bundle) const {
+  return IsPlainName(name) && FolderHas(PathOf(name), bundle);
 }
 
 bool MachineFolder::ForeignFolderExists(absl::string_view name) {
   absl::MutexLock lock(&mu_);
-  return IsPlainName(name) && OwnerOf(PathOf(name)) == Owner::kSomebodyElse;
+  return IsPlainName(name) && OwnerOf(PathOf(name)) == FolderOwner::kSomebodyElse;
 }
 
 }  // namespace machine::orchestrator

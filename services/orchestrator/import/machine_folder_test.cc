@@ -219,6 +219,37 @@ TEST_F(MachineFolderTest, TheAuthorityOfTheOriginalIsLeftAlone) {
   EXPECT_EQ(Contents("machines/dev/ca.pem"), "CA\n");
 }
 
+TEST_F(MachineFolderTest, AFolderImportedWhereItLiesIsLeftUntilItsCertificatesChange) {
+  MakeFile("machines/dev/config.json", kOriginalConfig);
+  MakeFile("machines/dev/disk.vmdk", "DISK");
+  MakeFile("machines/dev/ca.pem", "CA\n");
+  MakeFile("machines/dev/cert.pem", "CERT\n");
+  MakeFile("machines/dev/key.pem", "KEY\n");
+  MachineRecord record = TestMachine("dev");
+  record.set_imported_from(Path("machines/dev"));
+  EXPECT_TRUE(folder_.HasBundle("dev", bundle_));
+  ASSERT_TRUE(folder_.Write(record, bundle_, "PRIVATE\n").ok());
+  EXPECT_EQ(Contents("machines/dev/config.json"), kOriginalConfig);
+  EXPECT_FALSE(fs::exists(Path("imported")));
+
+  const ClientBundle ours = {.ca_pem = "OURS\n", .cert_pem = "C\n", .key_pem = "K\n"};
+  EXPECT_FALSE(folder_.HasBundle("dev", ours));
+  ASSERT_TRUE(folder_.Write(record, ours, "PRIVATE\n").ok());
+  EXPECT_EQ(Contents("machines/dev/ca.pem"), "OURS\n");
+  EXPECT_EQ(Contents("machines/dev/disk.vmdk"), "DISK");
+  EXPECT_EQ(Contents("imported/dev/config.json"), kOriginalConfig);
+  EXPECT_EQ(Contents("imported/dev/ca.pem"), "CA\n");
+  EXPECT_EQ(Mode("imported/dev/key.pem"), 0600U);
+}
+
+TEST_F(MachineFolderTest, AFolderImportedWhereItLiesGoesWithItsMachine) {
+  MakeFile("machines/dev/config.json", kOriginalConfig);
+  ASSERT_TRUE(folder_.Remove("dev", Path("elsewhere/machines/dev")).ok());
+  EXPECT_TRUE(fs::exists(Path("machines/dev"))) << "the machine came from another place";
+  ASSERT_TRUE(folder_.Remove("dev", Path("machines/dev")).ok());
+  EXPECT_FALSE(fs::exists(Path("machines/dev")));
+}
+
 TEST_F(MachineFolderTest, NoNameLeadsOutOfTheFolder) {
   MakeFile("victim/config.json", R"({"MachineUid": "u"})");
   for (const absl::string_view name : {"..", ".", "", "../victim", "a/../../victim"}) {

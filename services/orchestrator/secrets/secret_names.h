@@ -1,0 +1,19 @@
+// Names of a machine's secrets, beside those of its driver's options.
+#ifndef SERVICES_ORCHESTRATOR_SECRETS_SECRET_NAMES_H_
+#define SERVICES_ORCHESTRATOR_SECRETS_SECRET_NAMES_H_
+
+namespace machine::orchestrator {
+
+inline constexpr char kSshKeySecret[] = "ssh_private_key";
+inline constexpr char kDriverStateSecret[] = "driver_state";
+inline constexpr char kServerCertSecret[] = "server_cert";
+inline constexpr char kServerKeySecret[] = "server_key";
+/// What clients need to use the engine of a machine that was imported, as StoreTls writes it. Empty
+/// or absent once the engine trusts the orchestrator's own authority.
+inline constexpr char kImportedTlsSecret[] = "imported_tls";
+/// The config.json that a machine was imported from, to the byte.
+inline constexpr char kImportedConfigSecret[] = "imported_config";
+
+}  // namespace machine::orchestrator
+
+#endif  // SERVICES_ORCHESTRATOR_SECRETS_SECRET_NAMES_H_
