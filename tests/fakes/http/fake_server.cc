@@ -175,6 +175,7 @@ void FakeServer::Serve(const httplib::Request& from, httplib::Response& to) {
   request.headers.insert(from.headers.begin(), from.headers.end());
   request.body = from.body;
   const RouteEntry* const route = Find(request);
+  if (route_part_) absl::StrAppend(&request.route, " ", route_part_(request));
   {
     absl::MutexLock lock(&mu_);
     requests_.push_back(request);
@@ -195,10 +196,12 @@ Response FakeServer::Answer(const Request& request, const Handler& handler, bool
   if (!fault.has_value()) return handler(request);
   switch (fault->kind) {
     case Fault::Kind::kThrottle:
+      if (throttle_) return throttle_(*fault);
       return {.status = 429,
               .body = R"({"id":"too_many_requests","message":"API rate limit exceeded"})",
               .headers = {{"Retry-After", absl::StrCat(fault->retry_after_seconds)}}};
     case Fault::Kind::kStatus:
+      if (fail_) return fail_(*fault);
       return {.status = fault->status, .body = R"({"id":"server_error","message":"oops"})"};
     case Fault::Kind::kGarbage:
       return {.body = "<html>\x01 not what you want", .content_type = "text/html"};
@@ -207,6 +210,7 @@ Response FakeServer::Answer(const Request& request, const Handler& handler, bool
       return handler(request);
     case Fault::Kind::kStatusAfterEffect: {
       Response response = handler(request);
+      if (fail_) return fail_(*fault);
       response.status = fault->status;
       response.body = R"({"id":"server_error","message":"oops"})";
       return response;

@@ -115,6 +115,15 @@ class FakeServer {
   void Route(absl::string_view method, absl::string_view pattern, Handler handler);
   /// Every request is put to it; a wrong one fails the running test and is answered with 400.
   void CheckRequests(Checker checker);
+  /// For APIs with one path for everything: what `part` says of a request comes after the path in
+  /// the name of its route, as "POST / RunInstances". Set it before Start().
+  void SplitRoutesBy(std::function<std::string(const Request&)> part) {
+    route_part_ = std::move(part);
+  }
+  /// How the provider refuses what comes too often, and fails; default: 429, and what the fault
+  /// says, with a body of JSON.
+  void Throttle(std::function<Response(const Fault&)> answer) { throttle_ = std::move(answer); }
+  void Fail(std::function<Response(const Fault&)> answer) { fail_ = std::move(answer); }
   /// The answer where no route fits; default: 404 without a body.
   void NoRoute(Handler handler) { no_route_ = std::move(handler); }
   void Start();
@@ -135,6 +144,9 @@ class FakeServer {
 
   std::vector<RouteEntry> routes_;
   Handler no_route_;
+  std::function<std::string(const Request&)> route_part_;
+  std::function<Response(const Fault&)> throttle_;
+  std::function<Response(const Fault&)> fail_;
   Checker checker_;
   std::unique_ptr<httplib::Server> server_;
   int port_ = 0;
