@@ -130,7 +130,8 @@ bool PrivateConnector::Replaced(const ServerFile& server) {
 
 absl::StatusOr<common::Channel> PrivateConnector::StartOrFind() {
   const absl::Time deadline = absl::Now() + options_.start_timeout;
-  DM_RETURN_IF_ERROR(common::EnsureDir(options_.storage_path, 0700));
+  DM_RETURN_IF_ERROR(common::Annotate(common::EnsureDir(options_.storage_path, 0700),
+                                      "the storage path (--storage-path, MACHINE_STORAGE_PATH)"));
   DM_RETURN_IF_ERROR(common::EnsurePrivateDir(folder_));
   DM_ASSIGN_OR_RETURN(const common::UniqueFd lock, Lock(deadline));
 

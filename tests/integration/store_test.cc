@@ -163,7 +163,8 @@ TEST_F(StoreTest, StoragePathThatIsAFileIsNamed) {
   std::ofstream(path) << "text";
   const Outcome refused = world_.RunWords({"--storage-path", path, "ls"});
   EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.err, HasSubstr(path));
+  EXPECT_EQ(refused.err, absl::StrCat("the storage path (--storage-path, MACHINE_STORAGE_PATH): ",
+                                      path, " is not a folder\n"));
   EXPECT_EQ(common::ReadFile(path).value(), "text");
 }
 

@@ -128,6 +128,28 @@ absl::Status CheckMachineId(absl::string_view id) {
       machine::v1::ERROR_REASON_INVALID_MACHINE_NAME);
 }
 
+namespace {
+
+// How messages name the key that a request brings.
+struct GivenKey {
+  std::string label = "the given key";
+  std::string context = "the ssh key";
+};
+
+GivenKey FindGivenKey(const std::vector<machine::v1::FlagSpec>& flags,
+                      const machine::v1::Machine& machine) {
+  for (const machine::v1::FlagSpec& flag : flags) {
+    for (const machine::v1::OptionValue& option : machine.driver_options()) {
+      if (!flag.ssh_private_key() || option.name() != flag.name()) continue;
+      return {option.string_value(),
+              absl::StrCat("the key ", option.string_value(), " of --", flag.name())};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 struct Admission::CreateCall {
   machine::v1::CreateMachineRequest request;
   std::string caller;
@@ -238,17 +260,11 @@ absl::Status Admission::PrepareRecord(CreateCall& call) {
   if (HasSsh(record)) {
     record.set_ssh_key_label("the machine's own key");
     if (!request.ssh_private_key().empty()) {
+      const GivenKey given = FindGivenKey(call.driver->flags(), machine);
       DM_ASSIGN_OR_RETURN(
           *record.mutable_ssh_public_key(),
-          common::Annotate(common::SshPublicKey(request.ssh_private_key()), "the ssh key"));
-      record.set_ssh_key_label("the given key");
-      for (const machine::v1::FlagSpec& flag : call.driver->flags()) {
-        for (const machine::v1::OptionValue& option : machine.driver_options()) {
-          if (flag.ssh_private_key() && option.name() == flag.name()) {
-            record.set_ssh_key_label(option.string_value());
-          }
-        }
-      }
+          common::Annotate(common::SshPublicKey(request.ssh_private_key()), given.context));
+      record.set_ssh_key_label(given.label);
       plain.emplace_back(kSshKeySecret, request.ssh_private_key());
     } else if (!request.ssh_agent_socket().empty()) {
       record.set_ssh_agent_socket(request.ssh_agent_socket());
