@@ -111,7 +111,10 @@ absl::Status DigitalOceanDriver::PreCreateCheck(DriverCall& call, const MachineS
   WarnOf(call, machine.options, settings);
   const absl::StatusOr<Account> account = api->GetAccount(call);
   if (absl::IsUnauthenticated(account.status())) {
-    return common::Annotate(account.status(), absl::StrCat("--", kTokenFlag));
+    const bool trusted =
+        common::ReasonOf(account.status()) != machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED;
+    return common::Annotate(account.status(),
+                            absl::StrCat("--", trusted ? kTokenFlag : kEndpointFlag));
   }
   // A token need not be allowed to read the account.
   if (absl::IsUnavailable(account.status()))

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <httplib.h>
 
 #include <memory>
 #include <string>
@@ -13,6 +14,8 @@
 #include "drivers/digitalocean/state.pb.h"
 #include "drivers/sdk/cloud/names.h"
 #include "drivers/sdk/test_machine.h"
+#include "services/common/crypto/certificates.h"
+#include "services/common/file/file.h"
 #include "services/common/status/status.h"
 #include "tests/fakes/digitalocean/fake_digitalocean.h"
 
@@ -315,6 +318,31 @@ TEST_F(DigitalOceanDriverTest, AWrongTokenIsNamedAndNotShown) {
   EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated);
   EXPECT_THAT(std::string(status.message()), HasSubstr("--digitalocean-access-token"));
   EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("dop_v1_wrong")));
+}
+
+TEST_F(DigitalOceanDriverTest, AnEndpointWhoseCertificateIsNotTrustedIsNamedAndFinal) {
+  const auto authority = common::CertAuthority::Create("test", absl::Hours(1));
+  ASSERT_TRUE(authority.ok()) << authority.status();
+  const auto cert = authority->IssueServer({"127.0.0.1"}, absl::Hours(1));
+  ASSERT_TRUE(cert.ok()) << cert.status();
+  const std::string cert_path = testing::TempDir() + "/server.pem";
+  const std::string key_path = testing::TempDir() + "/server.key";
+  ASSERT_TRUE(common::WriteFileAtomically(cert_path, cert->cert_pem, 0600).ok());
+  ASSERT_TRUE(common::WriteFileAtomically(key_path, cert->key_pem.view(), 0600).ok());
+  httplib::SSLServer server(cert_path.c_str(), key_path.c_str());
+  const int port = server.bind_to_any_port("127.0.0.1");
+  std::thread serving([&] { server.listen_after_bind(); });
+
+  const absl::Status status =
+      PreCreateCheck({Option("digitalocean-endpoint", absl::StrCat("https://127.0.0.1:", port))});
+  server.stop();
+  serving.join();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated) << status;
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED) << status;
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(HasSubstr("--digitalocean-endpoint: "),
+                             HasSubstr("the certificate of 127.0.0.1 is not trusted"),
+                             HasSubstr("update-ca-certificates")));
 }
 
 TEST_F(DigitalOceanDriverTest, AProviderThatIsDownFailsTheCheck) {

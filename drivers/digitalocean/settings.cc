@@ -22,7 +22,6 @@ constexpr absl::string_view kKeyPathFlag = "digitalocean-ssh-key-path";
 constexpr absl::string_view kSshUserFlag = "digitalocean-ssh-user";
 constexpr absl::string_view kSshPortFlag = "digitalocean-ssh-port";
 constexpr absl::string_view kPrivateOnlyFlag = "digitalocean-private-address-only";
-constexpr absl::string_view kEndpointFlag = "digitalocean-endpoint";
 
 // https://docs.digitalocean.com/products/droplets/how-to/provide-user-data/
 constexpr size_t kMaxUserDataBytes = 64 << 10;

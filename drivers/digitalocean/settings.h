@@ -13,6 +13,7 @@
 namespace machine::driver::digitalocean {
 
 inline constexpr absl::string_view kTokenFlag = "digitalocean-access-token";
+inline constexpr absl::string_view kEndpointFlag = "digitalocean-endpoint";
 inline constexpr absl::string_view kImageFlag = "digitalocean-image";
 inline constexpr absl::string_view kRegionFlag = "digitalocean-region";
 inline constexpr absl::string_view kSizeFlag = "digitalocean-size";
