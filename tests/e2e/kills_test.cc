@@ -125,6 +125,30 @@ TEST_F(KillsTest, InstallationThatWasCutOffIsCompleted) {
   EXPECT_EQ(Run("rm -y cut").exit_code, 0);
 }
 
+// The host is back, and nobody has noted it: the next orchestrator must not send it off again.
+TEST_F(KillsTest, RestartThatWasCutOffRebootsTheHostOnce) {
+  const BareHost host(bed_, "e2e-kills");
+  host.Sh(
+      "printf '[Service]\\nType=oneshot\\nExecStart=/bin/sh -c \"echo boot >>/var/boots\"\\n"
+      "[Install]\\nWantedBy=multi-user.target\\n' >/etc/systemd/system/boots.service &&"
+      "systemctl -q enable boots");
+  const Outcome made =
+      Run(absl::StrCat("create -d generic --skip-provision --generic-ip-address=", host.ip(),
+                       " --generic-ssh-key=", bed_.key(), " again"));
+  ASSERT_EQ(made.exit_code, 0) << made;
+  ASSERT_TRUE(world_.StopOrchestrator());
+  ASSERT_EQ(
+      world_.Run("ls", {{"MACHINE_FAILPOINTS", "restart.driver_restart.after_effect"}}).exit_code,
+      0);
+  const ProcessName first = world_.Orchestrator().value();
+  Run("restart again");
+  EXPECT_FALSE(common::IsAlive(first.pid, first.start_time)) << "the failpoint was not reached";
+  ASSERT_TRUE(
+      Eventually(kLimit, [&] { return host.Sh("cat /var/boots 2>/dev/null || true") != ""; }));
+  EXPECT_EQ(host.Sh("cat /var/boots"), "boot");
+  EXPECT_EQ(Run("rm -y again").exit_code, 0);
+}
+
 // ---- The orchestrator, at points where the engine has more than the store knows, or less
 
 class KilledOrchestratorTest : public KillsTest, public testing::WithParamInterface<const char*> {};
