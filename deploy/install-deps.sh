@@ -16,7 +16,8 @@ readonly BUILD_PACKAGES="
 # Peers of the tests: ssh server, Docker Engine in a container, PostgreSQL, shells that evaluate `env`.
 readonly TEST_PACKAGES="
   openssh-server openssh-client rsync sshfs man-db docker.io debootstrap iptables iproute2
-  busybox-static curl sqlite3 procps bash fish tcsh zsh emacs-nox libarchive-tools postgresql"
+  busybox-static curl sqlite3 procps bash fish tcsh zsh emacs-nox libarchive-tools postgresql
+  python3-venv"
 # What the installed program calls, and an engine for machines of the `docker` driver.
 readonly RUN_PACKAGES="
   ca-certificates openssh-client docker.io iptables iproute2 debootstrap curl procps
