@@ -111,11 +111,13 @@ absl::StatusOr<std::string> FormatRows(const std::vector<Row>& rows, absl::strin
                       common::Annotate(GoTemplate::Parse(text), "template parsing error"));
   std::string lines;
   if (table) {
-    DM_ASSIGN_OR_RETURN(const std::string header, parsed.Execute(HeaderFields()));
+    DM_ASSIGN_OR_RETURN(const std::string header,
+                        common::Annotate(parsed.ExecuteOnStruct(HeaderFields()), "--format"));
     absl::StrAppend(&lines, header, "\n");
   }
   for (const Row& row : rows) {
-    DM_ASSIGN_OR_RETURN(const std::string line, parsed.Execute(Fields(row)));
+    DM_ASSIGN_OR_RETURN(const std::string line,
+                        common::Annotate(parsed.ExecuteOnStruct(Fields(row)), "--format"));
     absl::StrAppend(&lines, line, "\n");
   }
   return table ? AlignColumns(lines) : lines;

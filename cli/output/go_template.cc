@@ -18,7 +18,7 @@ using nlohmann::json;
 
 class Executor {
  public:
-  explicit Executor(const json& root) { variables_.emplace_back("", root); }
+  Executor(const json& root, bool strict) : strict_(strict) { variables_.emplace_back("", root); }
 
   absl::Status Run(const TemplateBlock& block, const json& dot) {
     const size_t scope = variables_.size();
@@ -126,7 +126,7 @@ class Executor {
     return json();
   }
 
-  static absl::StatusOr<json> Descend(const json& from, const std::vector<std::string>& path) {
+  absl::StatusOr<json> Descend(const json& from, const std::vector<std::string>& path) const {
     const json* value = &from;
     for (const std::string& field : path) {
       if (!value->is_object()) {
@@ -134,12 +134,17 @@ class Executor {
             absl::StrCat("can't evaluate field ", field, " in type ", value->type_name()));
       }
       const auto it = value->find(field);
+      if (it == value->end() && strict_) {
+        return absl::InvalidArgumentError(absl::StrCat("can't evaluate field ", field));
+      }
       if (it == value->end()) return json();
       value = &*it;
     }
     return *value;
   }
 
+  // Whether a field that an object lacks is an error.
+  const bool strict_;
   // The innermost last; the first is `$`.
   std::vector<std::pair<std::string, json>> variables_;
   std::string text_;
@@ -156,7 +161,13 @@ absl::StatusOr<GoTemplate> GoTemplate::Parse(absl::string_view text) {
 }
 
 absl::StatusOr<std::string> GoTemplate::Execute(const json& data) const {
-  Executor executor(data);
+  Executor executor(data, /*strict=*/false);
+  DM_RETURN_IF_ERROR(executor.Run(*root_, data));
+  return executor.TakeText();
+}
+
+absl::StatusOr<std::string> GoTemplate::ExecuteOnStruct(const json& data) const {
+  Executor executor(data, /*strict=*/true);
   DM_RETURN_IF_ERROR(executor.Run(*root_, data));
   return executor.TakeText();
 }

@@ -4,7 +4,7 @@
 // strings, raw strings, numbers, true, false, nil; pipelines and parentheses; if / else if / else,
 // range (also
 // `$i, $v :=` and else), with; and or not eq ne lt le gt ge len index print printf println json
-// prettyjson join split lower upper.
+// prettyjson join split lower upper title pad truncate slice html js urlquery.
 #ifndef CLI_OUTPUT_GO_TEMPLATE_H_
 #define CLI_OUTPUT_GO_TEMPLATE_H_
 
@@ -30,6 +30,9 @@ class GoTemplate {
   /// The text for `data`. A field that an object lacks prints as "<no value>"; INVALID_ARGUMENT for
   /// a field of something that is no object, and for a function's wrong arguments.
   absl::StatusOr<std::string> Execute(const nlohmann::json& data) const;
+
+  /// As Execute(), but a field that an object lacks is INVALID_ARGUMENT, as it is of a Go struct.
+  absl::StatusOr<std::string> ExecuteOnStruct(const nlohmann::json& data) const;
 
  private:
   explicit GoTemplate(std::shared_ptr<const internal::TemplateBlock> root);

@@ -1,14 +1,18 @@
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "cli/args/flags.h"
 #include "cli/output/go_template_tree.h"
+#include "services/common/status/status.h"
 
 namespace machine::cli::internal {
 namespace {
@@ -18,6 +22,8 @@ using Arguments = std::vector<json>;
 using Result = absl::StatusOr<json>;
 using Function = Result (*)(const Arguments&);
 
+// More blanks than any line has.
+constexpr int64_t kMaxPadding = 1000;
 constexpr auto kReplaceBadUtf8 = json::error_handler_t::replace;
 
 absl::Status Bad(absl::string_view what) { return absl::InvalidArgumentError(what); }
@@ -209,6 +215,119 @@ Result Upper(const Arguments& arguments) {
   return absl::AsciiStrToUpper(TemplateText(arguments[0]));
 }
 
+Result Title(const Arguments& arguments) {
+  if (auto status = CheckCount("title", arguments, 1); !status.ok()) return status;
+  std::string text = TemplateText(arguments[0]);
+  bool begins = true;
+  for (char& c : text) {
+    if (begins) c = absl::ascii_toupper(static_cast<unsigned char>(c));
+    begins = absl::ascii_isspace(static_cast<unsigned char>(c));
+  }
+  return text;
+}
+
+// `pad text before after`: blanks around a text that is not empty.
+Result Pad(const Arguments& arguments) {
+  if (auto status = CheckCount("pad", arguments, 3); !status.ok()) return status;
+  if (!arguments[1].is_number_integer() || !arguments[2].is_number_integer()) {
+    return Bad("pad wants two numbers");
+  }
+  const std::string text = TemplateText(arguments[0]);
+  if (text.empty()) return text;
+  const auto blanks = [](const json& count) {
+    const int64_t wanted = count.get<int64_t>();
+    return std::string(static_cast<size_t>(std::clamp<int64_t>(wanted, 0, kMaxPadding)), ' ');
+  };
+  return absl::StrCat(blanks(arguments[1]), text, blanks(arguments[2]));
+}
+
+// Where the character of UTF-8 that begins after `count` others starts.
+size_t OffsetOf(const std::string& text, int64_t count) {
+  size_t offset = 0;
+  while (offset < text.size() && count > 0) {
+    ++offset;
+    while (offset < text.size() && (static_cast<unsigned char>(text[offset]) & 0xC0) == 0x80) {
+      ++offset;
+    }
+    --count;
+  }
+  return offset;
+}
+
+// `truncate text length`, in characters.
+Result Truncate(const Arguments& arguments) {
+  if (auto status = CheckCount("truncate", arguments, 2); !status.ok()) return status;
+  if (!arguments[1].is_number_integer()) return Bad("truncate wants a number");
+  const std::string text = TemplateText(arguments[0]);
+  return text.substr(0, OffsetOf(text, arguments[1].get<int64_t>()));
+}
+
+// `slice x from to` is x[from:to], bytes of a text or elements of a list.
+Result Slice(const Arguments& arguments) {
+  if (arguments.empty() || arguments.size() > 3) return Bad("slice wants one to three arguments");
+  const json& value = arguments[0];
+  if (!value.is_string() && !value.is_array()) {
+    return Bad(absl::StrCat("can't slice item of type ", value.type_name()));
+  }
+  const auto size = static_cast<int64_t>(
+      value.is_string() ? value.get_ref<const std::string&>().size() : value.size());
+  int64_t bounds[] = {0, size};
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    if (!arguments[i].is_number_integer()) return Bad("cannot index slice with a text");
+    bounds[i - 1] = arguments[i].get<int64_t>();
+    if (bounds[i - 1] < 0 || bounds[i - 1] > size) {
+      return Bad(absl::StrCat("index out of range: ", bounds[i - 1]));
+    }
+  }
+  if (bounds[0] > bounds[1]) {
+    return Bad(absl::StrCat("invalid slice index: ", bounds[0], " > ", bounds[1]));
+  }
+  if (value.is_string()) {
+    return value.get_ref<const std::string&>().substr(static_cast<size_t>(bounds[0]),
+                                                      static_cast<size_t>(bounds[1] - bounds[0]));
+  }
+  return json(std::vector<json>(value.begin() + bounds[0], value.begin() + bounds[1]));
+}
+
+Result Html(const Arguments& arguments) {
+  DM_ASSIGN_OR_RETURN(const json text, Print(arguments));
+  return absl::StrReplaceAll(
+      text.get_ref<const std::string&>(),
+      {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&#34;"}, {"'", "&#39;"}});
+}
+
+Result Js(const Arguments& arguments) {
+  DM_ASSIGN_OR_RETURN(const json text, Print(arguments));
+  std::string escaped;
+  for (const char c : text.get_ref<const std::string&>()) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\\' || c == '\'' || c == '"') {
+      absl::StrAppend(&escaped, "\\", std::string(1, c));
+    } else if (byte < 0x20 || c == '<' || c == '>' || c == '&' || c == '=') {
+      absl::StrAppendFormat(&escaped, "\\u%04X", byte);
+    } else {
+      escaped += c;
+    }
+  }
+  return escaped;
+}
+
+Result UrlQuery(const Arguments& arguments) {
+  DM_ASSIGN_OR_RETURN(const json text, Print(arguments));
+  std::string escaped;
+  for (const char c : text.get_ref<const std::string&>()) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (absl::ascii_isalnum(byte) || absl::StrContains("-_.~", c)) {
+      escaped += c;
+    } else if (c == ' ') {
+      escaped += '+';
+    } else {
+      absl::StrAppendFormat(&escaped, "%%%02X", byte);
+    }
+  }
+  return escaped;
+}
+
 struct NamedFunction {
   absl::string_view name;
   Function function;
@@ -235,6 +354,13 @@ constexpr NamedFunction kFunctions[] = {
     {"split", Split},
     {"lower", Lower},
     {"upper", Upper},
+    {"title", Title},
+    {"pad", Pad},
+    {"truncate", Truncate},
+    {"slice", Slice},
+    {"html", Html},
+    {"js", Js},
+    {"urlquery", UrlQuery},
 };
 
 }  // namespace

@@ -67,6 +67,13 @@ INSTANTIATE_TEST_SUITE_P(
         {"PrintfFloat", "{{printf \"%.2f\" .Ratio}}", "0.50"},
         {"Join", "{{join .List \",\"}}", "a,b,c"},
         {"Split", "{{index (split \"a,b\" \",\") 1}}", "b"},
+        {"Title", "{{title \"on the air\"}}", "On The Air"},
+        {"Pad", "{{pad .Name 1 2}}|{{pad .Empty 1 2}}|", " dev  ||"},
+        {"TruncateCountsCharacters", "{{truncate \"häuser\" 2}} {{truncate .Name 9}}", "hä dev"},
+        {"Slice", "{{slice .Name 1}} {{slice .Name 0 2}} {{slice .List 1 3}}", "ev de [b c]"},
+        {"Html", "{{html \"<a href='x'>&\"}}", "&lt;a href=&#39;x&#39;&gt;&amp;"},
+        {"Js", "{{js \"it's <b>\"}}", "it\\'s \\u003Cb\\u003E"},
+        {"UrlQuery", "{{urlquery \"a b&c=d\"}}", "a+b%26c%3Dd"},
         {"RawString", "{{`a\"b`}}", "a\"b"},
         {"BracesInString", "{{\"}}\"}}", "}}"},
         {"Escapes", "{{\"a\\tb\"}}", "a\tb"},
@@ -76,6 +83,14 @@ INSTANTIATE_TEST_SUITE_P(
         {"Dot", "{{with .Name}}{{.}}{{end}}", "dev"},
     }),
     [](const auto& info) { return std::string(info.param.label); });
+
+TEST(GoTemplateStructTest, AFieldThatItLacksIsAnError) {
+  const auto good = GoTemplate::Parse("{{.Name}} {{.Nil}}")->ExecuteOnStruct(Data());
+  ASSERT_TRUE(good.ok()) << good.status();
+  EXPECT_EQ(*good, "dev <no value>");
+  const auto bad = GoTemplate::Parse("{{.Bogus}}")->ExecuteOnStruct(Data());
+  EXPECT_EQ(bad.status().message(), "can't evaluate field Bogus");
+}
 
 struct BadCase {
   absl::string_view label, text, message;

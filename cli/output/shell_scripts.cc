@@ -78,9 +78,11 @@ constexpr char kPowershellCompletion[] = R"(# PowerShell completion for docker-m
 Register-ArgumentCompleter -Native -CommandName docker-machine -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $words = @($commandAst.CommandElements |
-        Where-Object { $_.Extent.EndOffset -le $cursorPosition } |
+        Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
         ForEach-Object { $_.ToString() } | Select-Object -Skip 1)
-    if ($wordToComplete -eq '') { $words += '' }
+    # Before PowerShell 7.3 an empty argument is lost on its way to a program.
+    $empty = if ($PSNativeCommandArgumentPassing -in 'Standard', 'Windows') { '' } else { '""' }
+    $words += if ($wordToComplete -eq '') { $empty } else { $wordToComplete }
     $program = Get-Command -CommandType Application docker-machine | Select-Object -First 1
     & $program complete -- @words 2>$null | Where-Object { $_ -ne ':files' } | ForEach-Object {
         $value, $text = $_ -split "`t", 2

@@ -251,6 +251,42 @@ TEST_F(DigitalOceanDriverTest, ADropletThatWasMadeTwiceIsKeptOnce) {
   ExpectNothingLeft();
 }
 
+// What the original docker-machine wrote of a machine: its droplet has no tag of ours.
+TEST_F(DigitalOceanDriverTest, AnImportedDropletIsKnownByItsIdAlone) {
+  MachineSpec made = Machine({}, "99999999-d9cb-469f-a165-70867728950e");
+  const auto droplet = driver_.Create(*Call(), made);
+  ASSERT_TRUE(droplet.ok()) << droplet.status();
+  const int64_t key = fake_.AddKey("dev", "ssh-ed25519 AAAAdev", "33:44");
+  MachineSpec machine = Machine();
+  machine.state = absl::StrCat(R"({"DropletID": )", droplet->instance_id(), R"(, "SSHKeyID": )",
+                               key, R"(, "AccessToken": "secret"})");
+  machine.state_version = kImportedStateVersion;
+  const auto state = driver_.UpgradeState(*Call(), machine);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_THAT(*state, testing::Not(HasSubstr("secret")));
+  machine.state = *state;
+  EXPECT_EQ(Inspect(machine), machine::v1::MACHINE_STATE_RUNNING);
+  const auto batch = driver_.BatchInspect(*Call(), {machine});
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_EQ(batch->front().instance_id(), droplet->instance_id());
+  EXPECT_TRUE(driver_.Stop(*Call(), machine, std::nullopt).ok());
+  EXPECT_EQ(Inspect(machine), machine::v1::MACHINE_STATE_STOPPED);
+  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
+  EXPECT_THAT(fake_.DropletNames(), IsEmpty());
+  EXPECT_THAT(fake_.KeyNames(), testing::Not(testing::Contains("dev"))) << "the original made it";
+}
+
+TEST_F(DigitalOceanDriverTest, AnImportedMachineWithoutADropletSaysSo) {
+  MachineSpec machine = Machine();
+  machine.state_version = kImportedStateVersion;
+  for (const char* const fields : {"", "[]", R"({"DropletID": "x"})", R"({"DropletID": 0})"}) {
+    machine.state = fields;
+    EXPECT_EQ(driver_.UpgradeState(*Call(), machine).status().code(),
+              absl::StatusCode::kFailedPrecondition)
+        << fields;
+  }
+}
+
 TEST_F(DigitalOceanDriverTest, RemoveFindsADropletThatWasNeverSeen) {
   fake_.Order({.kind = Fault::Kind::kStatusAfterEffect, .route = kCreate});
   fake_.Order({.kind = Fault::Kind::kStatus, .route = kList, .after = 1, .times = 100});

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "services/common/file/file.h"
 #include "services/common/process/process_id.h"
+#include "tests/integration/listener.h"
 #include "tests/integration/world.h"
 
 namespace machine::tests {
@@ -24,6 +25,13 @@ class ParallelTest : public WorldTest {
  protected:
   std::vector<Outcome> CreateAll() {
     return AllAtOnce(kCommands, [&](int i) { return Run(absl::StrCat(kCreate, "m", i)); });
+  }
+
+  std::string NewSshKey() const {
+    std::string path = world_.Path("key");
+    EXPECT_EQ(
+        world_.RunOther({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path}).exit_code, 0);
+    return path;
   }
 
   void ExpectAllMade(const std::vector<Outcome>& outcomes) {
@@ -103,6 +111,39 @@ TEST_F(ParallelTest, CreatesAndRemovesAtOnceLeaveNothing) {
   for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.exit_code, 0) << outcome;
   EXPECT_EQ(Run("ls -q").out, "");
   EXPECT_TRUE(std::filesystem::is_empty(world_.storage() + "/machines"));
+}
+
+// A create that waits for an ssh server which never says a word.
+TEST_F(ParallelTest, ASecondCommandOnOneMachineIsToldWhatIsInItsWay) {
+  const Listener silent;
+  RunningCommand create = world_.Begin(absl::StrCat(
+      "create -d generic --generic-ip-address=127.0.0.1 --generic-ssh-port=", silent.port(),
+      " --generic-ssh-key=", NewSshKey(), " dev"));
+  ASSERT_TRUE(Eventually(absl::Minutes(1), [&] { return Run("ls -q").out == "dev\n"; }));
+  const Outcome refused = Run("upgrade dev");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, testing::HasSubstr("create")) << "the operation that holds it";
+  EXPECT_EQ(Run("create --url tcp://127.0.0.1:1 dev").err,
+            "Docker machine \"dev\" already exists\n");
+  // All the while it can be read, and by force it can be removed.
+  EXPECT_EQ(Run("inspect -f {{.DriverName}} dev").out, "generic\n");
+  EXPECT_EQ(Run("rm -f dev").exit_code, 0);
+  EXPECT_NE(create.Wait().exit_code, 0);
+  EXPECT_EQ(Run("ls -q").out, "");
+}
+
+TEST_F(ParallelTest, RemovesOfOneMachineAtOnceAllComeToTheSameEnd) {
+  ASSERT_EQ(Run(absl::StrCat(kCreate, "dev")).exit_code, 0);
+  int removed = 0;
+  for (const Outcome& outcome : AllAtOnce(kCommands, [&](int) { return Run("rm -y dev"); })) {
+    if (outcome.exit_code == 0) {
+      ++removed;
+    } else {
+      EXPECT_THAT(outcome.err, testing::HasSubstr("Docker machine \"dev\" does not exist"));
+    }
+  }
+  EXPECT_GE(removed, 1);
+  EXPECT_EQ(Run("ls -q").out, "");
 }
 
 TEST_F(ParallelTest, ReadsAtOnceAllAnswer) {

@@ -1,5 +1,6 @@
 #include "services/orchestrator/api/machines_service.h"
 
+#include <optional>
 #include <utility>
 
 #include "services/common/crypto/digest.h"
@@ -246,7 +247,13 @@ absl::Status MachinesService::FillAccessBundle(const machine::v1::GetAccessBundl
   }
   *bundle.mutable_endpoint() = machine->machine.endpoint();
   bundle.set_name(machine->machine.name());
-  DM_ASSIGN_OR_RETURN(const ClientBundle client, ClientBundleOf(parts_, machine->machine.uid()));
+  std::optional<MachineRecord> record;
+  DM_RETURN_IF_ERROR(parts_.store.Read([&](StoreReader& reader) -> absl::Status {
+    DM_ASSIGN_OR_RETURN(record, reader.FindMachine(machine->machine.uid()));
+    return absl::OkStatus();
+  }));
+  if (!record.has_value()) return MachineNotFound(id);
+  DM_ASSIGN_OR_RETURN(const ClientBundle client, ClientBundleOf(parts_, *record));
   bundle.set_ca_pem(client.ca_pem);
   bundle.set_client_cert_pem(client.cert_pem);
   bundle.set_client_key_pem(client.key_pem);

@@ -95,9 +95,11 @@ absl::StatusOr<::provisioner::v1::SshTarget> BuildSshTarget(const EngineParts& p
   return target;
 }
 
-absl::StatusOr<ClientBundle> ClientBundleOf(const EngineParts& parts, absl::string_view uid) {
-  DM_ASSIGN_OR_RETURN(const std::string imported, ReadSecret(parts, uid, kImportedTlsSecret));
-  if (imported.empty()) return parts.certificates.OwnClientBundle();
+absl::StatusOr<ClientBundle> ClientBundleOf(const EngineParts& parts,
+                                            const MachineRecord& machine) {
+  if (!machine.imported_tls()) return parts.certificates.OwnClientBundle();
+  DM_ASSIGN_OR_RETURN(const std::string imported,
+                      ReadSecret(parts, machine.machine().uid(), kImportedTlsSecret));
   DM_ASSIGN_OR_RETURN(const StoreTls tls, StoreTls::FromText(imported));
   return ClientBundle{.ca_pem = tls.ca_pem, .cert_pem = tls.cert_pem, .key_pem = tls.key_pem};
 }
@@ -126,7 +128,7 @@ std::vector<std::string> NamesToCertify(const MachineRecord& machine) {
 
 absl::Status SyncFolder(const EngineParts& parts, const MachineRecord& machine) {
   if (parts.folder == nullptr) return absl::OkStatus();
-  DM_ASSIGN_OR_RETURN(const ClientBundle bundle, ClientBundleOf(parts, machine.machine().uid()));
+  DM_ASSIGN_OR_RETURN(const ClientBundle bundle, ClientBundleOf(parts, machine));
   DM_ASSIGN_OR_RETURN(const std::string key,
                       ReadSecret(parts, machine.machine().uid(), kSshKeySecret));
   return parts.folder->Write(machine, bundle, key);

@@ -38,7 +38,7 @@ absl::StatusOr<::provisioner::v1::SshTarget> BuildSshTarget(const EngineParts& p
 
 /// What a client needs to use the engine of the machine: our own certificates, or those that an
 /// imported machine goes on to trust.
-absl::StatusOr<ClientBundle> ClientBundleOf(const EngineParts& parts, absl::string_view uid);
+absl::StatusOr<ClientBundle> ClientBundleOf(const EngineParts& parts, const MachineRecord& machine);
 
 /// A bundle for the provisioner.
 ::provisioner::v1::TlsMaterial ToTlsMaterial(const ClientBundle& bundle);

@@ -175,7 +175,8 @@ void Provision(const OperationRunPointer& run, const Connection& provisioner,
 // From now on the engine trusts our authority, whatever store the machine came from.
 StepDone AfterOurCertificates(const OperationRunPointer& run, StepDone done) {
   return [run, done = std::move(done)](absl::Status status) mutable {
-    if (status.ok() && !run->machine().imported_from().empty()) {
+    if (status.ok() && run->machine().imported_tls()) {
+      run->Update([](MachineRecord& record) { record.clear_imported_tls(); });
       status = run->PutSecret(kImportedTlsSecret, "");
     }
     done(std::move(status));
@@ -195,8 +196,7 @@ void CheckDocker(const OperationRunPointer& run, const Connection& provisioner, 
   call->request.set_docker_url(endpoint.docker_url());
   call->request.mutable_timeout()->set_seconds(absl::ToInt64Seconds(kCheckTimeout));
   if (!endpoint.docker_plaintext()) {
-    const absl::StatusOr<ClientBundle> client =
-        ClientBundleOf(run->parts(), run->operation().machine_uid());
+    const absl::StatusOr<ClientBundle> client = ClientBundleOf(run->parts(), run->machine());
     if (!client.ok()) return call->done(client.status());
     *call->request.mutable_tls() = ToTlsMaterial(*client);
   }

@@ -171,7 +171,7 @@ absl::Status StoreExporter::WriteMachine(const MachineRecord& record, const std:
   DM_RETURN_IF_ERROR(common::WriteFileAtomically(folder + "/config.json",
                                                  common::LegacyConfigText(config), kPrivateMode));
   if (!record.machine().endpoint().docker_plaintext()) {
-    DM_ASSIGN_OR_RETURN(const ClientBundle bundle, ClientBundleOf(parts_, uid));
+    DM_ASSIGN_OR_RETURN(const ClientBundle bundle, ClientBundleOf(parts_, record));
     DM_RETURN_IF_ERROR(WriteTls(folder, {.ca_pem = bundle.ca_pem,
                                          .cert_pem = bundle.cert_pem,
                                          .key_pem = bundle.key_pem,
@@ -187,8 +187,8 @@ absl::Status StoreExporter::WriteMachine(const MachineRecord& record, const std:
     DM_RETURN_IF_ERROR(common::WriteFileAtomically(
         folder + "/id_rsa.pub", absl::StrCat(record.ssh_public_key(), "\n"), kPublicMode));
   }
+  if (!record.imported_tls() || !authority.ca_key_pem.empty()) return absl::OkStatus();
   DM_ASSIGN_OR_RETURN(const std::string imported, ReadSecret(parts_, uid, kImportedTlsSecret));
-  if (imported.empty() || !authority.ca_key_pem.empty()) return absl::OkStatus();
   DM_ASSIGN_OR_RETURN(authority, StoreTls::FromText(imported));
   return absl::OkStatus();
 }

@@ -220,6 +220,7 @@ StoreImporter::Prepared StoreImporter::Prepare(const LegacyStore& store, const s
     }
     CheckCertificates(files, name, parts_.clock.Now(), warnings);
     if (files.tls.complete()) {
+      record.set_imported_tls(true);
       prepared.secrets.emplace_back(kImportedTlsSecret, files.tls.ToText());
     }
     if (!files.server_cert_pem.empty() && !files.server_key_pem.empty()) {

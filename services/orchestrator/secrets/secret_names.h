@@ -8,8 +8,8 @@ inline constexpr char kSshKeySecret[] = "ssh_private_key";
 inline constexpr char kDriverStateSecret[] = "driver_state";
 inline constexpr char kServerCertSecret[] = "server_cert";
 inline constexpr char kServerKeySecret[] = "server_key";
-/// What clients need to use the engine of a machine that was imported, as StoreTls writes it. Empty
-/// or absent once the engine trusts the orchestrator's own authority.
+/// What clients need to use the engine of a machine that was imported, as StoreTls writes it; used
+/// while the record says imported_tls.
 inline constexpr char kImportedTlsSecret[] = "imported_tls";
 /// The config.json that a machine was imported from, to the byte.
 inline constexpr char kImportedConfigSecret[] = "imported_config";
