@@ -13,11 +13,12 @@ readonly BUILD_PACKAGES="
   libprotoc-dev libabsl-dev libre2-dev libssl-dev libssh-dev libcurl4-openssl-dev libsqlite3-dev
   libpq-dev libyaml-cpp-dev libpugixml-dev libcli11-dev nlohmann-json3-dev prometheus-cpp-dev
   libgtest-dev libgmock-dev libbenchmark-dev libcpp-httplib-dev"
-# Peers of the tests: ssh server, Docker Engine in a container, PostgreSQL, shells that evaluate `env`.
+# Peers of the tests: ssh server, Docker Engine in a container, PostgreSQL, shells that evaluate `env`, QEMU
+# and what makes a disk for it (deploy/hostimage/build-disk.sh).
 readonly TEST_PACKAGES="
   openssh-server openssh-client rsync sshfs man-db docker.io debootstrap iptables iproute2
   busybox-static curl sqlite3 procps bash fish tcsh zsh emacs-nox libarchive-tools postgresql
-  python3-venv"
+  python3-venv qemu-system-x86 qemu-utils grub-pc-bin fdisk e2fsprogs"
 # What the installed program calls, and an engine for machines of the `docker` driver.
 readonly RUN_PACKAGES="
   ca-certificates openssh-client docker.io iptables iproute2 debootstrap curl procps

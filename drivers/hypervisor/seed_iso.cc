@@ -19,11 +19,14 @@ std::string CloudConfig(const GuestSeed& seed) {
                                  {"sudo", "ALL=(ALL) NOPASSWD:ALL"},
                                  {"lock_passwd", true},
                                  {"ssh_authorized_keys", {seed.ssh_public_key}}};
-  const nlohmann::ordered_json config = {{"hostname", seed.hostname},
-                                         {"preserve_hostname", false},
-                                         {"ssh_pwauth", false},
-                                         {"users", {user}},
-                                         {"growpart", {{"mode", "auto"}, {"devices", {"/"}}}}};
+  nlohmann::ordered_json config = {{"hostname", seed.hostname},
+                                   {"preserve_hostname", false},
+                                   {"ssh_pwauth", false},
+                                   {"users", {user}},
+                                   {"growpart", {{"mode", "auto"}, {"devices", {"/"}}}}};
+  for (const GuestMount& mount : seed.mounts) {
+    config["mounts"].push_back({mount.source, mount.target, mount.type, mount.options, "0", "0"});
+  }
   return absl::StrCat("#cloud-config\n", Yaml(config), "\n");
 }
 

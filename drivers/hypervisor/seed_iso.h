@@ -20,6 +20,16 @@ struct IsoFile {
 /// the same bytes.
 std::string MakeIso(absl::string_view label, std::vector<IsoFile> files);
 
+/// A folder that the hypervisor offers to the guest, as a line of fstab.
+struct GuestMount {
+  /// The hypervisor's name of it.
+  std::string source;
+  /// Absolute path in the guest. No blanks here nor in the others.
+  std::string target;
+  std::string type;
+  std::string options;
+};
+
 /// What a guest is told at its first boot.
 struct GuestSeed {
   /// Changes when the guest is to be set up anew: the machine's uid.
@@ -31,6 +41,7 @@ struct GuestSeed {
   /// User data of the user's own, beside ours: a script ("#!"), "#cloud-config" or any other form
   /// that cloud-init takes. Empty for none.
   std::string extra_user_data;
+  std::vector<GuestMount> mounts;
 };
 
 /// cloud-init's user-data for `seed`: one #cloud-config, or a multi-part archive with the user's

@@ -94,6 +94,15 @@ TEST_F(SeedIsoTest, UserDataMakesTheAccountWithItsKey) {
   EXPECT_EQ(config["users"][0]["ssh_authorized_keys"], json::array({kKey}));
 }
 
+TEST_F(SeedIsoTest, SharedFoldersAreLinesOfFstab) {
+  GuestSeed seed = Seed();
+  seed.mounts = {{.source = "share0", .target = "/data", .type = "9p", .options = "nofail,ro"}};
+  const std::string text = UserData(seed);
+  const json config = json::parse(text.substr(text.find('\n')));
+  EXPECT_EQ(config["mounts"],
+            json::array({json::array({"share0", "/data", "9p", "nofail,ro", "0", "0"})}));
+}
+
 TEST_F(SeedIsoTest, MetaDataNamesTheInstance) {
   const json meta = json::parse(MetaData(Seed()));
   EXPECT_EQ(meta["instance-id"], "5b1f");

@@ -23,15 +23,16 @@ constexpr absl::Duration kLimit = absl::Seconds(30);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<DriverProcess>> DriverProcess::Start(const std::string& program) {
+absl::StatusOr<std::unique_ptr<DriverProcess>> DriverProcess::Start(const std::string& program,
+                                                                    const std::string& data_dir) {
   char folder[] = "/tmp/driverXXXXXX";  // Short, for the socket's path; mode 0700.
   if (mkdtemp(folder) == nullptr) return absl::ErrnoToStatus(errno, "making a folder");
   std::unique_ptr<DriverProcess> driver(new DriverProcess(folder));
-  DM_RETURN_IF_ERROR(driver->Spawn(program));
+  DM_RETURN_IF_ERROR(driver->Spawn(program, data_dir));
   return driver;
 }
 
-absl::Status DriverProcess::Spawn(const std::string& program) {
+absl::Status DriverProcess::Spawn(const std::string& program, const std::string& data_dir) {
   int pipe[2];
   if (pipe2(pipe, O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "making a pipe");
   const common::UniqueFd result_fd(pipe[0]);
@@ -52,7 +53,7 @@ absl::Status DriverProcess::Spawn(const std::string& program) {
   params.set_listen_address(absl::StrCat("unix:", folder_, "/s"));
   params.set_cookie(kCookie);
   params.set_log_level("debug");
-  params.set_data_dir(absl::StrCat(folder_, "/data"));
+  params.set_data_dir(data_dir.empty() ? absl::StrCat(folder_, "/data") : data_dir);
   DM_RETURN_IF_ERROR(common::WriteFramed(process_->stdin_fd().get(), params.SerializeAsString()));
   DM_ASSIGN_OR_RETURN(const std::string bytes,
                       common::ReadFramed(result_fd.get(), 1 << 16, absl::Now() + kLimit));

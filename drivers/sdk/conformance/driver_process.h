@@ -16,8 +16,10 @@ namespace machine::driver::conformance {
 /// A running driver with a folder of its own, which is removed at the end.
 class DriverProcess {
  public:
-  /// Starts `program` and waits until it serves. Errors: what the program reported.
-  static absl::StatusOr<std::unique_ptr<DriverProcess>> Start(const std::string& program);
+  /// Starts `program` and waits until it serves. `data_dir` is for bulky files of instances; empty
+  /// for one that goes with this object. Errors: what the program reported.
+  static absl::StatusOr<std::unique_ptr<DriverProcess>> Start(const std::string& program,
+                                                              const std::string& data_dir = "");
   /// Ends the program, if it still runs, by closing its lifeline.
   ~DriverProcess();
 
@@ -39,7 +41,7 @@ class DriverProcess {
   static constexpr char kCookie[] = "cookie of the test";
 
   explicit DriverProcess(std::string folder) : folder_(std::move(folder)) {}
-  absl::Status Spawn(const std::string& program);
+  absl::Status Spawn(const std::string& program, const std::string& data_dir);
 
   const std::string folder_;
   std::unique_ptr<common::Process> process_;

@@ -1,0 +1,8 @@
+#include <memory>
+
+#include "drivers/qemu/qemu_driver.h"
+#include "drivers/sdk/serve.h"
+
+int main(int argc, char** argv) {
+  return machine::driver::Serve(argc, argv, std::make_unique<machine::driver::qemu::QemuDriver>());
+}
