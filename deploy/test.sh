@@ -11,8 +11,9 @@
 #   MACHINE_SPECS_DIR                    see build.sh; without it the checks by it report as skipped
 #   MACHINE_BED                          work folder of the engine (default ~/.cache/machine-bed)
 #
-# Tests see MACHINE_BED, MACHINE_BED_DOCKER_HOST (address of that engine) and MACHINE_BED_SCRIPTS
-# (tests/hosts). Images there: machine-host:bookworm (engine) and machine-host:offline.
+# Tests see MACHINE_BED, MACHINE_BED_DOCKER_HOST (address of that engine), MACHINE_BED_DISK (image for
+# virtual machines) and MACHINE_BED_SCRIPTS (tests/hosts). Images of the engine: machine-host:bookworm
+# (engine) and machine-host:offline.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/.."
@@ -23,7 +24,7 @@ for argument in "$@"; do
   case $argument in
     --no-e2e) e2e= ;;
     --only-e2e) unit= ;;
-    --help | -h) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit ;;
+    --help | -h) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit ;;
     -*) echo "test.sh: unknown flag $argument; see --help" >&2; exit 1 ;;
     *) patterns+=("$argument") ;;
   esac
@@ -81,6 +82,9 @@ prepare_hosts() {
   "$here/hostimage/build.sh" --docker-host "$MACHINE_BED_DOCKER_HOST" --variant engine
   "$here/hostimage/build.sh" --docker-host "$MACHINE_BED_DOCKER_HOST" --variant offline \
     --image machine-host:offline
+  # The test of virtual machines reports itself as skipped without it.
+  export MACHINE_BED_DISK=$MACHINE_BED/bookworm-amd64.qcow2
+  "$here/hostimage/build-disk.sh" --output "$MACHINE_BED_DISK" || MACHINE_BED_DISK=
 }
 
 # Runs the tests of stage $1 with the flags that follow; how they went is in the stage's event file.
@@ -92,8 +96,8 @@ run_tests() {
   "$here/build.sh" test --keep_going --build_event_json_file="$work/$stage.json" \
     --test_summary=terse --color=no --curses=no --show_progress_rate_limit=30 \
     --test_env=HOME --test_env=MACHINE_BED --test_env=MACHINE_BED_DOCKER_HOST \
-    --test_env=MACHINE_BED_SCRIPTS --test_env=MACHINE_PRISM --test_env=MACHINE_CLIENTS \
-    --test_env=MACHINE_MOTO_PYTHON "$@" -- "${patterns[@]}" || true
+    --test_env=MACHINE_BED_DISK --test_env=MACHINE_BED_SCRIPTS --test_env=MACHINE_PRISM \
+    --test_env=MACHINE_CLIENTS --test_env=MACHINE_MOTO_PYTHON "$@" -- "${patterns[@]}" || true
 }
 
 trap clean_up EXIT

@@ -9,7 +9,7 @@ readonly SUITE=bookworm
 readonly PACKAGES=systemd,systemd-sysv,systemd-resolved,libpam-systemd,dbus,udev,kmod,openssh-server,sudo
 readonly MORE_PACKAGES=curl,ca-certificates,iproute2,procps,iptables,openssl,netcat-openbsd,zstd
 readonly LATER_PACKAGES=(cloud-init cloud-guest-utils e2fsprogs qemu-guest-agent initramfs-tools
-  linux-image-cloud-amd64)
+  linux-image-amd64)
 readonly DISK_MIB=2048
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
