@@ -12,6 +12,7 @@ Commands MakeCommands() {
   commands.push_back(MakeCreateCommand());
   commands.push_back(MakeEnvCommand());
   commands.push_back(MakeExportCommand());
+  commands.push_back(MakeGcCommand());
   commands.push_back(MakeImportCommand());
   commands.push_back(MakeInspectCommand());
   commands.push_back(MakeIpCommand());

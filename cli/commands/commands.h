@@ -22,6 +22,7 @@ std::unique_ptr<Command> MakeContextCommand();
 std::unique_ptr<Command> MakeCreateCommand();
 std::unique_ptr<Command> MakeEnvCommand();
 std::unique_ptr<Command> MakeExportCommand();
+std::unique_ptr<Command> MakeGcCommand();
 std::unique_ptr<Command> MakeImportCommand();
 std::unique_ptr<Command> MakeInspectCommand();
 std::unique_ptr<Command> MakeIpCommand();

@@ -206,6 +206,7 @@ class CreateCommand final : public Command {
     machine::v1::CreateMachineRequest create;
     create.set_machine_id(name);
     create.set_request_id(common::NewUuid());
+    create.set_resume(true);
     DM_RETURN_IF_ERROR(FillCommonOptions(args, create));
     SshLogin login;
     DM_RETURN_IF_ERROR(

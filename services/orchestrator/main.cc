@@ -33,6 +33,7 @@
 #include "services/orchestrator/api/drivers_service.h"
 #include "services/orchestrator/api/machines_service.h"
 #include "services/orchestrator/api/operations_service.h"
+#include "services/orchestrator/api/orphans_service.h"
 #include "services/orchestrator/api/server_service.h"
 #include "services/orchestrator/api/sessions_service.h"
 #include "services/orchestrator/certs/certificates.h"
@@ -41,7 +42,9 @@
 #include "services/orchestrator/drivers/supervisor.h"
 #include "services/orchestrator/engine/admission.h"
 #include "services/orchestrator/engine/engine.h"
+#include "services/orchestrator/engine/orphan_collector.h"
 #include "services/orchestrator/engine/refresher.h"
+#include "services/orchestrator/engine/tombstone_reaper.h"
 #include "services/orchestrator/events/machine_index.h"
 #include "services/orchestrator/events/watch_hub.h"
 #include "services/orchestrator/import/machine_folder.h"
@@ -59,6 +62,7 @@ constexpr int kMaxThreads = 64;
 // with 64 threads that is half of the memory of a large fleet.
 constexpr int kMallocArenas = 2;
 constexpr absl::Duration kRefreshInterval = absl::Seconds(15);
+constexpr absl::Duration kReaperInterval = absl::Seconds(5);
 constexpr absl::Duration kHousekeepingInterval = absl::Seconds(30);
 constexpr absl::Duration kDriverIdle = absl::Minutes(10);
 constexpr absl::Duration kShutdownGrace = absl::Seconds(10);
@@ -108,6 +112,7 @@ class Orchestrator {
     DM_RETURN_IF_ERROR(Listen());
     DM_RETURN_IF_ERROR(engine_->Start());
     refresher_->Start(kRefreshInterval);
+    reaper_->Start(kReaperInterval);
     ScheduleHousekeeping();
     return absl::OkStatus();
   }
@@ -119,6 +124,7 @@ class Orchestrator {
     unlink(config_.info_path().c_str());
     if (drain) engine_->WaitUntilIdle(kShutdownGrace);
     refresher_->Stop();
+    reaper_->Stop();
     hub_->EndAll();
     engine_->Stop();
     server_->Shutdown(absl::Seconds(1));
@@ -188,6 +194,8 @@ class Orchestrator {
     engine_ = std::make_unique<Engine>(parts);
     refresher_ = std::make_unique<Refresher>(parts, index_);
     admission_ = std::make_unique<Admission>(parts, *engine_, *hub_);
+    reaper_ = std::make_unique<TombstoneReaper>(parts);
+    collector_ = std::make_unique<OrphanCollector>(parts, *reaper_);
     // What an operation leaves is looked at once more: it may have failed half-way.
     engine_->SetOnDone([this](const std::string& uid) {
       const MachinePointer machine = index_.FindByUid(uid);
@@ -218,6 +226,7 @@ class Orchestrator {
     events_service_ = std::make_unique<OperationEventsService>(*hub_);
     sessions_service_ = std::make_unique<SessionsService>(parts, index_);
     drivers_service_ = std::make_unique<DriversService>(*drivers_, index_, executor_);
+    orphans_service_ = std::make_unique<OrphansService>(*collector_, executor_);
     server_service_ =
         std::make_unique<ServerService>(std::move(info), parts, *engine_, index_,
                                         [this](bool drain) { stop_request_.Request(drain); });
@@ -228,7 +237,8 @@ class Orchestrator {
     options.address = config_.address();
     options.cookie = absl::BytesToHexString(common::RandomBytes(16));
     options.services = {machines_service_.get(), operations_service_.get(), events_service_.get(),
-                        sessions_service_.get(), drivers_service_.get(),    server_service_.get()};
+                        sessions_service_.get(), drivers_service_.get(),    server_service_.get(),
+                        orphans_service_.get()};
     options.metrics = &metrics_;
     DM_ASSIGN_OR_RETURN(server_, common::RpcServer::Start(options));
     DM_ASSIGN_OR_RETURN(const int64_t start_time, common::ProcessStartTime(getpid()));
@@ -282,12 +292,15 @@ class Orchestrator {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Refresher> refresher_;
   std::unique_ptr<Admission> admission_;
+  std::unique_ptr<TombstoneReaper> reaper_;
+  std::unique_ptr<OrphanCollector> collector_;
   std::unique_ptr<MachinesService> machines_service_;
   std::unique_ptr<OperationsService> operations_service_;
   std::unique_ptr<OperationEventsService> events_service_;
   std::unique_ptr<SessionsService> sessions_service_;
   std::unique_ptr<DriversService> drivers_service_;
   std::unique_ptr<ServerService> server_service_;
+  std::unique_ptr<OrphansService> orphans_service_;
   std::unique_ptr<common::RpcServer> server_;
   absl::Duration last_busy_ = clock_.Steady();
   int64_t last_calls_ = 0;

@@ -3,13 +3,13 @@
 #include <optional>
 #include <utility>
 
-#include "services/common/crypto/digest.h"
 #include "services/common/rpc/server_reactors.h"
 #include "services/common/status/grpc_status.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/api/field_selection.h"
 #include "services/orchestrator/api/machine_page.h"
 #include "services/orchestrator/engine/machine_material.h"
+#include "services/orchestrator/engine/request_identity.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -118,7 +118,18 @@ grpc::ServerUnaryReactor* MachinesService::UpdateMachine(
         return parts_.store.WriteAndWait([&](StoreTransaction& transaction) -> absl::Status {
           const absl::string_view id = MachineId(request->machine().name());
           DM_ASSIGN_OR_RETURN(auto record, transaction.FindMachineByName(id));
+          const std::string body_hash = BodyHash(*request);
+          DM_ASSIGN_OR_RETURN(const auto repeated, FindRepeated(transaction, kLocalCaller,
+                                                                request->request_id(), body_hash));
           if (!record.has_value()) return MachineNotFound(id);
+          if (repeated.has_value()) {
+            *response = record->machine();
+            return absl::OkStatus();
+          }
+          if (!request->request_id().empty()) {
+            DM_RETURN_IF_ERROR(
+                transaction.InsertRequest({kLocalCaller, request->request_id(), body_hash, ""}));
+          }
           const std::string& etag = request->machine().etag();
           if (!etag.empty() && etag != record->machine().etag()) {
             return common::Error(absl::StatusCode::kAborted,
@@ -137,13 +148,11 @@ template <typename Request>
 grpc::ServerUnaryReactor* MachinesService::Begin(absl::string_view verb, const Request& request,
                                                  google::longrunning::Operation* response,
                                                  VerbRequest verb_request) {
-  Request body = request;
-  body.clear_request_id();
   verb_request.verb = verb;
   verb_request.machine = request.name();
   verb_request.etag = request.etag();
   verb_request.request_id = request.request_id();
-  verb_request.body_hash = common::Sha256(body.SerializeAsString());
+  verb_request.body_hash = BodyHash(request);
   verb_request.caller = kLocalCaller;
   auto call = common::UnaryCall::Create();
   admission_.Begin(std::move(verb_request),

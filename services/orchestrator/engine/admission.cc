@@ -8,13 +8,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/empty.pb.h"
-#include "services/common/crypto/digest.h"
 #include "services/common/crypto/keys.h"
 #include "services/common/crypto/random.h"
 #include "services/common/status/grpc_status.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/engine/driver_steps.h"
 #include "services/orchestrator/engine/machine_material.h"
+#include "services/orchestrator/engine/request_identity.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -29,19 +29,13 @@ void SetTime(google::protobuf::Timestamp& timestamp, absl::Time time) {
   timestamp.set_nanos(static_cast<int32_t>(us % 1'000'000) * 1000);
 }
 
-// The same request_id with the same body is the same operation.
-absl::StatusOr<std::optional<OperationRecord>> FindRepeated(StoreTransaction& transaction,
-                                                            const std::string& caller,
-                                                            const std::string& request_id,
-                                                            const std::string& body_hash) {
-  if (request_id.empty()) return std::nullopt;
-  DM_ASSIGN_OR_RETURN(const auto request, transaction.FindRequest(caller, request_id));
+// The operation that the same request made before.
+absl::StatusOr<std::optional<OperationRecord>> FindRepeatedOperation(StoreTransaction& transaction,
+                                                                     const std::string& caller,
+                                                                     const std::string& request_id,
+                                                                     const std::string& body_hash) {
+  DM_ASSIGN_OR_RETURN(const auto request, FindRepeated(transaction, caller, request_id, body_hash));
   if (!request.has_value()) return std::nullopt;
-  if (request->body_hash != body_hash) {
-    return common::InvalidField("request_id",
-                                "this request_id was used before with another request",
-                                machine::v1::ERROR_REASON_REQUEST_ID_REUSED);
-  }
   return transaction.FindOperation(request->operation);
 }
 
@@ -154,6 +148,7 @@ struct Admission::CreateCall {
   machine::v1::CreateMachineRequest request;
   std::string caller;
   std::string body_hash;
+  std::string spec_hash;
   Reply reply;
   std::shared_ptr<DriverConnection> driver;
   grpc::ClientContext context;
@@ -235,9 +230,8 @@ absl::Status Admission::PrepareRecord(CreateCall& call) {
                      "\"docker-machine import\", move it away or choose another name"),
         {{"machine", request.machine_id()}});
   }
-  machine::v1::CreateMachineRequest body = request;
-  body.clear_request_id();
-  call.body_hash = common::Sha256(body.SerializeAsString());
+  call.body_hash = BodyHash(request);
+  call.spec_hash = CreateSpecHash(request, call.validated.normalized_options());
 
   machine::v1::Machine machine;
   machine.set_name(absl::StrCat("machines/", request.machine_id()));
@@ -254,6 +248,7 @@ absl::Status Admission::PrepareRecord(CreateCall& call) {
   SetTime(*machine.mutable_create_time(), parts_.clock.Now());
 
   std::vector<std::pair<std::string, std::string>> plain = SplitSecrets(machine);
+  plain.emplace_back(kCreateSpecSecret, call.spec_hash);
   MachineRecord& record = call.record;
   record.mutable_capabilities()->CopyFrom(call.driver->handshake().capabilities());
   record.set_skip_provision(request.skip_provision());
@@ -296,28 +291,76 @@ void Admission::CommitCreate(std::shared_ptr<CreateCall> call) {
   parts_.store.Write(
       [this, call](StoreTransaction& transaction) -> absl::Status {
         const std::string& request_id = call->request.request_id();
-        DM_ASSIGN_OR_RETURN(auto repeated,
-                            FindRepeated(transaction, call->caller, request_id, call->body_hash));
+        DM_ASSIGN_OR_RETURN(auto repeated, FindRepeatedOperation(transaction, call->caller,
+                                                                 request_id, call->body_hash));
         if (repeated.has_value()) {
           call->operation = *std::move(repeated);
           call->repeated = true;
           return absl::OkStatus();
         }
+        DM_ASSIGN_OR_RETURN(const bool resumed, Resume(transaction, *call));
+        if (resumed) return KeepRequest(transaction, *call);
         DM_RETURN_IF_ERROR(transaction.InsertMachine(call->record));
         for (const auto& [name, sealed] : call->secrets) {
           DM_RETURN_IF_ERROR(transaction.PutSecret(call->record.machine().uid(), name, sealed));
         }
         call->owner = engine_.owner();
         DM_RETURN_IF_ERROR(transaction.InsertOperation(call->operation, call->owner));
-        if (request_id.empty()) return absl::OkStatus();
-        return transaction.InsertRequest(
-            {call->caller, request_id, call->body_hash, call->operation.name()});
+        return KeepRequest(transaction, *call);
       },
       [this, call](absl::Status status) {
         if (!status.ok()) return call->reply(std::move(status));
         if (!call->repeated) engine_.Run(call->operation, call->owner);
         call->reply(ToOperation(call->operation));
       });
+}
+
+absl::Status Admission::KeepRequest(StoreTransaction& transaction, const CreateCall& call) {
+  if (call.request.request_id().empty()) return absl::OkStatus();
+  return transaction.InsertRequest(
+      {call.caller, call.request.request_id(), call.body_hash, call.operation.name()});
+}
+
+absl::StatusOr<bool> Admission::Resume(StoreTransaction& transaction, CreateCall& call) {
+  if (!call.request.resume()) return false;
+  DM_ASSIGN_OR_RETURN(auto record, transaction.FindMachineByName(call.request.machine_id()));
+  if (!record.has_value() || record->complete()) return false;
+  const std::string uid = record->machine().uid();
+  DM_ASSIGN_OR_RETURN(const auto sealed, transaction.FindSecret(uid, kCreateSpecSecret));
+  if (!sealed.has_value()) return false;
+  DM_ASSIGN_OR_RETURN(const auto spec, parts_.vault.Open(uid, kCreateSpecSecret, *sealed));
+  if (spec.view() != call.spec_hash) return false;
+
+  const std::string pending = record->machine().pending_operation();
+  if (!pending.empty()) {
+    DM_ASSIGN_OR_RETURN(auto operation, transaction.FindOperation(pending));
+    if (!operation.has_value() || operation->metadata().verb() != "create") return false;
+    if (operation->rolling_back() || operation->metadata().cancel_requested()) {
+      return common::Error(absl::StatusCode::kAborted,
+                           machine::v1::ERROR_REASON_OPERATION_IN_PROGRESS,
+                           absl::StrCat("the former create of \"", call.request.machine_id(),
+                                        "\" is still being undone; try again when that is done"),
+                           {{"operation", pending}, {"verb", "create"}});
+    }
+    call.operation = *std::move(operation);
+    call.repeated = true;
+    return true;
+  }
+  // What was made so far is known by the uid, so the create's steps find it.
+  machine::v1::OperationEvent event;
+  event.mutable_log()->set_severity(machine::v1::LogLine::INFO);
+  event.mutable_log()->set_text(
+      absl::StrCat("Going on with the create of \"", call.request.machine_id(),
+                   "\", which had ended with: ", record->machine().last_error().message()));
+  record->mutable_machine()->set_state(machine::v1::MACHINE_STATE_CREATING);
+  record->mutable_machine()->clear_last_error();
+  DM_RETURN_IF_ERROR(transaction.UpdateMachine(*record));
+  call.operation.set_machine_uid(uid);
+  call.operation.mutable_metadata()->set_machine_uid(uid);
+  call.owner = engine_.owner();
+  DM_RETURN_IF_ERROR(transaction.InsertOperation(call.operation, call.owner));
+  DM_RETURN_IF_ERROR(transaction.AppendEvent(call.operation.name(), event));
+  return true;
 }
 
 void Admission::Begin(VerbRequest request, Reply reply) {
@@ -337,8 +380,9 @@ void Admission::TryBegin(std::shared_ptr<VerbRequest> request, std::shared_ptr<R
   auto begun = std::make_shared<Begun>();
   parts_.store.Write(
       [this, request, begun](StoreTransaction& transaction) -> absl::Status {
-        DM_ASSIGN_OR_RETURN(auto repeated, FindRepeated(transaction, request->caller,
-                                                        request->request_id, request->body_hash));
+        DM_ASSIGN_OR_RETURN(auto repeated,
+                            FindRepeatedOperation(transaction, request->caller, request->request_id,
+                                                  request->body_hash));
         if (repeated.has_value()) {
           begun->operation = *std::move(repeated);
           return absl::OkStatus();

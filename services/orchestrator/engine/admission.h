@@ -24,7 +24,7 @@ struct VerbRequest {
   std::string machine;
   std::string etag;
   std::string request_id;
-  /// SHA-256 of the whole request but its request_id.
+  /// BodyHash() of the whole request.
   std::string body_hash;
   /// Who asks.
   std::string caller;
@@ -55,6 +55,10 @@ class Admission {
   void CreateWithDriver(std::shared_ptr<CreateCall> call);
   absl::Status PrepareRecord(CreateCall& call);
   void CommitCreate(std::shared_ptr<CreateCall> call);
+  // Whether the create goes on with what a former one of the same machine has begun: its operation
+  // is then in `call`.
+  absl::StatusOr<bool> Resume(StoreTransaction& transaction, CreateCall& call);
+  static absl::Status KeepRequest(StoreTransaction& transaction, const CreateCall& call);
   void WaitAndBeginAgain(std::shared_ptr<VerbRequest> request, std::shared_ptr<Reply> reply,
                          const std::string& operation);
   void TryBegin(std::shared_ptr<VerbRequest> request, std::shared_ptr<Reply> reply);

@@ -19,6 +19,9 @@ using ActionStream = common::ReadStream<ActionEvent>;
 
 constexpr absl::string_view kCreateVerb = "create";
 constexpr absl::Duration kActionTimeout = absl::Minutes(10);
+// Who removes by force does not wait for a provider that is silent: what is left is gone on with
+// after the machine's record is gone.
+constexpr absl::Duration kForcedTimeout = absl::Seconds(30);
 constexpr absl::Duration kCreateTimeout = absl::Minutes(30);
 constexpr absl::Duration kCheckTimeout = absl::Minutes(2);
 
@@ -135,7 +138,9 @@ void CallDriver(const OperationRunPointer& run, std::shared_ptr<DriverConnection
           (*shared_done)(std::move(status));
         });
       });
-  const absl::Duration limit = action == DriverAction::kCreate ? kCreateTimeout : kActionTimeout;
+  const absl::Duration limit = action == DriverAction::kCreate      ? kCreateTimeout
+                               : run->operation().request().force() ? kForcedTimeout
+                                                                    : kActionTimeout;
   call->driver->channel().Prepare(stream->context(), std::min(limit, run->Remaining()));
   StartCall(*call, action, run->operation(), *stream);
   run->OnCancel([weak = std::weak_ptr<ActionStream>(stream)] {

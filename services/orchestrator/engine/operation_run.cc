@@ -8,6 +8,7 @@
 #include "services/common/status/status.h"
 #include "services/orchestrator/engine/machine_material.h"
 #include "services/orchestrator/engine/retry_policy.h"
+#include "services/orchestrator/engine/tombstone_reaper.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -154,6 +155,7 @@ void OperationRun::StepEnded(const Step& step, const absl::Status& status) {
 }
 
 bool OperationRun::Retry(const Step& step, const absl::Status& status) {
+  if (verb_.one_attempt && verb_.one_attempt(operation_)) return false;
   if (step.patient && common::ReasonOf(status) == machine::v1::ERROR_REASON_SSH_UNREACHABLE) {
     return false;
   }
@@ -202,10 +204,17 @@ void OperationRun::Finish(const absl::Status& outcome) {
     final = common::Annotate(
         final, absl::StrCat("could not remove what was made (", outcome.message(), ") after"));
   }
+  if (!final.ok() && operation_.request().force() && machine_.create_begun()) {
+    machine::v1::LogLine line;
+    line.set_severity(machine::v1::LogLine::WARNING);
+    line.set_text("the instance may still be there; the orchestrator goes on trying to remove it");
+    EmitLog(std::move(line));
+  }
   SetNow(*operation_.mutable_metadata()->mutable_end_time(), parts_.clock);
   operation_.mutable_metadata()->clear_progress();
   pending_->ends = true;
   pending_->outcome = final;
+  pending_->now = parts_.clock.Now();
   pending_->ending = [verb = &verb_, operation = operation_, final,
                       undone](MachineRecord& machine) {
     return final.ok() ? verb->succeed(operation, machine)
@@ -214,7 +223,7 @@ void OperationRun::Finish(const absl::Status& outcome) {
   // The folder that other programs read is put in step before anyone hears of the end.
   if (parts_.folder != nullptr) {
     MachineRecord preview = machine_;
-    if (pending_->ending(preview) == Ending::kRemoveMachine) {
+    if (pending_->ending(preview) != Ending::kKeepMachine) {
       parts_.folder->Remove(operation_.machine_name(), preview.imported_from()).IgnoreError();
     } else {
       SyncFolder(parts_, preview).IgnoreError();
@@ -352,6 +361,7 @@ void OperationRun::WriteEnded(const std::shared_ptr<PendingWrite>& write,
   if (write->ends) {
     pending_->ends = true;
     pending_->outcome = write->outcome;
+    pending_->now = write->now;
     pending_->ending = std::move(write->ending);
   }
   parts_.executor.RunAfter(kWriteRetryDelay, [self = shared_from_this()] {
@@ -368,12 +378,16 @@ absl::Status OperationRun::Commit(StoreTransaction& transaction, PendingWrite& w
   // First the guard: a worker that lost its lease must not write anything.
   DM_RETURN_IF_ERROR(transaction.UpdateOperation(operation));
   Ending ending = Ending::kKeepMachine;
+  TombstoneRecord tombstone;
   if (!write.changes.empty() || write.ends) {
     DM_ASSIGN_OR_RETURN(auto machine, transaction.FindMachine(operation.machine_uid()));
     if (machine.has_value()) {
       for (const auto& change : write.changes) change(*machine);
       if (write.ends) ending = write.ending(*machine);
       DM_RETURN_IF_ERROR(transaction.UpdateMachine(*machine));
+      if (ending == Ending::kBuryMachine) {
+        tombstone = MakeTombstone(operation, *machine, write.outcome, write.now);
+      }
       if (write.ends && ending == Ending::kKeepMachine) {
         machine->mutable_machine()->clear_pending_operation();
         operation.mutable_result()->mutable_response()->PackFrom(machine->machine());
@@ -399,6 +413,8 @@ absl::Status OperationRun::Commit(StoreTransaction& transaction, PendingWrite& w
   DM_RETURN_IF_ERROR(transaction.UpdateOperation(operation));
   if (ending == Ending::kRemoveMachine) {
     DM_RETURN_IF_ERROR(transaction.DeleteMachine(operation.machine_uid()));
+  } else if (ending == Ending::kBuryMachine) {
+    DM_RETURN_IF_ERROR(transaction.BuryMachine(tombstone));
   }
   machine::v1::OperationEvent event;
   *event.mutable_operation() = result;

@@ -101,6 +101,7 @@ class OperationRun : public std::enable_shared_from_this<OperationRun> {
     // Set in the commit that ends the operation.
     bool ends = false;
     absl::Status outcome;
+    absl::Time now;
     std::function<Ending(MachineRecord&)> ending;
   };
 

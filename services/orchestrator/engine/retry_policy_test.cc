@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "services/common/status/status.h"
+#include "services/orchestrator/engine/tombstone_reaper.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -37,6 +38,13 @@ INSTANTIATE_TEST_SUITE_P(
         {"ABugIsFinal", machine::v1::ERROR_REASON_INVARIANT, 1, std::nullopt},
     }),
     [](const auto& info) { return std::string(info.param.label); });
+
+TEST(RetryPolicyTest, ATombstoneIsChasedEverMoreSlowlyButForEver) {
+  EXPECT_EQ(TombstoneDelay(1), absl::Seconds(5));
+  EXPECT_EQ(TombstoneDelay(3), absl::Seconds(20));
+  EXPECT_EQ(TombstoneDelay(8), absl::Minutes(10));
+  EXPECT_EQ(TombstoneDelay(1'000'000), absl::Minutes(10));
+}
 
 TEST(RetryPolicyTest, WhatTheProviderAsksForIsObeyed) {
   const absl::Status status = common::WithRetryDelay(

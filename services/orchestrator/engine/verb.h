@@ -38,7 +38,12 @@ struct Step {
 };
 
 /// What happens to the machine's record in the commit that ends an operation.
-enum class Ending { kKeepMachine, kRemoveMachine };
+enum class Ending {
+  kKeepMachine,
+  kRemoveMachine,
+  /// Removed from the lists, but its instance may be there: a tombstone takes its place.
+  kBuryMachine,
+};
 
 struct Verb {
   absl::string_view name;
@@ -52,6 +57,8 @@ struct Verb {
   /// The end of one that failed (and was undone, where `undone`).
   std::function<Ending(const OperationRecord&, MachineRecord&, const absl::Status&, bool undone)>
       fail;
+  /// Where set and true, a step that failed is not tried again: somebody else goes on with it.
+  std::function<bool(const OperationRecord&)> one_attempt;
   /// How long the whole operation may take.
   absl::Duration deadline = absl::Minutes(10);
 };

@@ -210,6 +210,7 @@ StoreImporter::Prepared StoreImporter::Prepare(const LegacyStore& store, const s
   machine.mutable_create_time()->set_seconds(absl::ToUnixSeconds(parts_.clock.Now()));
   record.set_create_begun(true);
   record.set_provisioned(true);
+  record.set_complete(true);
 
   PrepareWithDriver(legacy, prepared, warnings);
   prepared.secrets.emplace_back(kImportedConfigSecret, config);

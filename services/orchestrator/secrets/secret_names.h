@@ -8,6 +8,8 @@ inline constexpr char kSshKeySecret[] = "ssh_private_key";
 inline constexpr char kDriverStateSecret[] = "driver_state";
 inline constexpr char kServerCertSecret[] = "server_cert";
 inline constexpr char kServerKeySecret[] = "server_key";
+/// What its create asked for, to know it again; see CreateSpecHash().
+inline constexpr char kCreateSpecSecret[] = "create_spec";
 /// What clients need to use the engine of a machine that was imported, as StoreTls writes it; used
 /// while the record says imported_tls.
 inline constexpr char kImportedTlsSecret[] = "imported_tls";

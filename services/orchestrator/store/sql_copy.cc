@@ -53,6 +53,8 @@ const std::vector<Table>& Tables() {
       {"secrets", {{"owner", Type::kText}, {"name", Type::kText}, {"sealed", Type::kBlob}}},
       {"certificates", {{"name", Type::kText}, {"record", Type::kBlob}}},
       {"drivers", {{"name", Type::kText}, {"record", Type::kBlob}}},
+      {"tombstones", {{"uid", Type::kText}, {"next_attempt", Type::kInt}, {"record", Type::kBlob}}},
+      {"credentials", {{"name", Type::kText}, {"record", Type::kBlob}}},
   };
   return tables;
 }

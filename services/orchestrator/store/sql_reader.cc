@@ -74,6 +74,20 @@ absl::StatusOr<OperationRecord> OperationOrStub(const SqlStatement& row) {
   return record;
 }
 
+// Columns: uid, record.
+absl::StatusOr<TombstoneRecord> TombstoneOf(const SqlStatement& row) {
+  TombstoneRecord record;
+  DM_RETURN_IF_ERROR(Parse(row.Bytes(1), "the removed machine", row.Bytes(0), record));
+  return record;
+}
+
+// Columns: name, record.
+absl::StatusOr<CredentialRecord> CredentialOf(const SqlStatement& row) {
+  CredentialRecord record;
+  DM_RETURN_IF_ERROR(Parse(row.Bytes(1), "credential", row.Bytes(0), record));
+  return record;
+}
+
 template <typename Record>
 absl::StatusOr<std::optional<Record>> OneRow(absl::StatusOr<SqlStatement> row,
                                              absl::StatusOr<Record> (*read)(const SqlStatement&)) {
@@ -82,6 +96,18 @@ absl::StatusOr<std::optional<Record>> OneRow(absl::StatusOr<SqlStatement> row,
   if (!found) return std::nullopt;
   DM_ASSIGN_OR_RETURN(Record record, read(*row));
   return record;
+}
+
+template <typename Record>
+absl::StatusOr<std::vector<Record>> AllRows(absl::StatusOr<SqlStatement> row,
+                                            absl::StatusOr<Record> (*read)(const SqlStatement&)) {
+  DM_RETURN_IF_ERROR(row.status());
+  std::vector<Record> records;
+  for (;;) {
+    DM_ASSIGN_OR_RETURN(const bool found, row->Step());
+    if (!found) return records;
+    DM_ASSIGN_OR_RETURN(records.emplace_back(), read(*row));
+  }
 }
 
 }  // namespace
@@ -221,6 +247,26 @@ absl::StatusOr<std::vector<DriverRecord>> SqlReader::ListDrivers() {
     if (!found) return drivers;
     DM_RETURN_IF_ERROR(Parse(row.Bytes(1), "driver", row.Bytes(0), drivers.emplace_back()));
   }
+}
+
+absl::StatusOr<std::optional<TombstoneRecord>> SqlReader::FindTombstone(absl::string_view uid) {
+  return OneRow(db_.Query("SELECT uid, record FROM tombstones WHERE uid = ?1", uid), TombstoneOf);
+}
+
+absl::StatusOr<std::vector<TombstoneRecord>> SqlReader::ListTombstones(absl::Time due, int limit) {
+  return AllRows(db_.Query("SELECT uid, record FROM tombstones WHERE next_attempt <= ?1 "
+                           "ORDER BY next_attempt LIMIT ?2",
+                           ToMicros(due), static_cast<int64_t>(limit)),
+                 TombstoneOf);
+}
+
+absl::StatusOr<std::optional<CredentialRecord>> SqlReader::FindCredential(absl::string_view name) {
+  return OneRow(db_.Query("SELECT name, record FROM credentials WHERE name = ?1", name),
+                CredentialOf);
+}
+
+absl::StatusOr<std::vector<CredentialRecord>> SqlReader::ListCredentials() {
+  return AllRows(db_.Query("SELECT name, record FROM credentials ORDER BY name"), CredentialOf);
 }
 
 }  // namespace machine::orchestrator

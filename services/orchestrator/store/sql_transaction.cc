@@ -114,6 +114,46 @@ absl::Status SqlTransaction::DeleteMachine(absl::string_view uid) {
   return absl::OkStatus();
 }
 
+absl::Status SqlTransaction::BuryMachine(const TombstoneRecord& tombstone) {
+  const absl::string_view uid = tombstone.machine().machine().uid();
+  DM_ASSIGN_OR_RETURN(std::optional<MachineRecord> record, reader_.FindMachine(uid));
+  if (!record.has_value()) return NoMachine(uid);
+  DM_RETURN_IF_ERROR(db_.Change("DELETE FROM machines WHERE uid = ?1", uid));
+  DM_RETURN_IF_ERROR(
+      db_.Change("INSERT INTO tombstones (uid, next_attempt, record) VALUES (?1, ?2, ?3)", uid,
+                 tombstone.next_attempt_us(), Blob{tombstone.SerializeAsString()}));
+  Changed(*std::move(record), /*removed=*/true);
+  return absl::OkStatus();
+}
+
+absl::Status SqlTransaction::UpdateTombstone(const TombstoneRecord& tombstone) {
+  const absl::string_view uid = tombstone.machine().machine().uid();
+  DM_RETURN_IF_ERROR(
+      db_.Change("UPDATE tombstones SET next_attempt = ?2, record = ?3 WHERE uid = ?1", uid,
+                 tombstone.next_attempt_us(), Blob{tombstone.SerializeAsString()}));
+  return db_.changed_rows() > 0 ? absl::OkStatus() : NoMachine(uid);
+}
+
+absl::Status SqlTransaction::DeleteTombstone(absl::string_view uid) {
+  DM_RETURN_IF_ERROR(db_.Change("DELETE FROM tombstones WHERE uid = ?1", uid));
+  // A machine that is there has its secrets still.
+  if (db_.changed_rows() == 0) return absl::OkStatus();
+  return db_.Change("DELETE FROM secrets WHERE owner = ?1", uid);
+}
+
+absl::Status SqlTransaction::PutCredential(const CredentialRecord& record) {
+  return db_.Change(
+      "INSERT INTO credentials (name, record) VALUES (?1, ?2) "
+      "ON CONFLICT (name) DO UPDATE SET record = excluded.record",
+      absl::string_view(record.credential().name()), Blob{record.SerializeAsString()});
+}
+
+absl::Status SqlTransaction::DeleteCredential(absl::string_view name) {
+  DM_RETURN_IF_ERROR(db_.Change("DELETE FROM credentials WHERE name = ?1", name));
+  if (db_.changed_rows() == 0) return absl::OkStatus();
+  return db_.Change("DELETE FROM secrets WHERE owner = ?1", name);
+}
+
 absl::Status SqlTransaction::SetPendingOperation(absl::string_view machine_uid) {
   DM_ASSIGN_OR_RETURN(std::optional<MachineRecord> record, reader_.FindMachine(machine_uid));
   // A delete closes its operation when the machine is gone.

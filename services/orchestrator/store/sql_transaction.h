@@ -41,6 +41,10 @@ class SqlReader final {
                                                         absl::string_view name);
   absl::StatusOr<std::optional<CertificateRecord>> FindCertificate(absl::string_view name);
   absl::StatusOr<std::vector<DriverRecord>> ListDrivers();
+  absl::StatusOr<std::optional<TombstoneRecord>> FindTombstone(absl::string_view uid);
+  absl::StatusOr<std::vector<TombstoneRecord>> ListTombstones(absl::Time due, int limit);
+  absl::StatusOr<std::optional<CredentialRecord>> FindCredential(absl::string_view name);
+  absl::StatusOr<std::vector<CredentialRecord>> ListCredentials();
 
  private:
   SqlConnection& db_;
@@ -89,6 +93,18 @@ class SqlReading : public Interface {
     return reader_.FindCertificate(name);
   }
   absl::StatusOr<std::vector<DriverRecord>> ListDrivers() override { return reader_.ListDrivers(); }
+  absl::StatusOr<std::optional<TombstoneRecord>> FindTombstone(absl::string_view uid) override {
+    return reader_.FindTombstone(uid);
+  }
+  absl::StatusOr<std::vector<TombstoneRecord>> ListTombstones(absl::Time due, int limit) override {
+    return reader_.ListTombstones(due, limit);
+  }
+  absl::StatusOr<std::optional<CredentialRecord>> FindCredential(absl::string_view name) override {
+    return reader_.FindCredential(name);
+  }
+  absl::StatusOr<std::vector<CredentialRecord>> ListCredentials() override {
+    return reader_.ListCredentials();
+  }
 
  protected:
   SqlReader reader_;
@@ -116,6 +132,11 @@ class SqlTransaction final : public SqlReading<StoreTransaction> {
   absl::Status InsertMachine(const MachineRecord& record) override;
   absl::Status UpdateMachine(MachineRecord& record) override;
   absl::Status DeleteMachine(absl::string_view uid) override;
+  absl::Status BuryMachine(const TombstoneRecord& tombstone) override;
+  absl::Status UpdateTombstone(const TombstoneRecord& tombstone) override;
+  absl::Status DeleteTombstone(absl::string_view uid) override;
+  absl::Status PutCredential(const CredentialRecord& record) override;
+  absl::Status DeleteCredential(absl::string_view name) override;
   absl::Status InsertOperation(OperationRecord& record, absl::string_view owner) override;
   absl::Status UpdateOperation(const OperationRecord& record) override;
   absl::Status RequestCancel(absl::string_view name) override;

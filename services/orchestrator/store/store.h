@@ -24,9 +24,11 @@
 namespace machine::orchestrator {
 
 using ::orchestrator::store::CertificateRecord;
+using ::orchestrator::store::CredentialRecord;
 using ::orchestrator::store::DriverRecord;
 using ::orchestrator::store::MachineRecord;
 using ::orchestrator::store::OperationRecord;
+using ::orchestrator::store::TombstoneRecord;
 
 /// A mutation that was asked for with a request_id.
 struct RequestRecord {
@@ -34,7 +36,7 @@ struct RequestRecord {
   std::string request_id;
   /// SHA-256 of the request.
   std::string body_hash;
-  /// "operations/{id}".
+  /// "operations/{id}"; empty for a mutation that was done at once.
   std::string operation;
 };
 
@@ -75,6 +77,16 @@ class StoreReader {
   virtual absl::StatusOr<std::optional<CertificateRecord>> FindCertificate(
       absl::string_view name) = 0;
   virtual absl::StatusOr<std::vector<DriverRecord>> ListDrivers() = 0;
+
+  virtual absl::StatusOr<std::optional<TombstoneRecord>> FindTombstone(absl::string_view uid) = 0;
+  /// Those to be tried at `due` or before, the ones that have waited longest first.
+  virtual absl::StatusOr<std::vector<TombstoneRecord>> ListTombstones(absl::Time due,
+                                                                      int limit) = 0;
+  /// `name` is "credentials/{id}".
+  virtual absl::StatusOr<std::optional<CredentialRecord>> FindCredential(
+      absl::string_view name) = 0;
+  /// By name.
+  virtual absl::StatusOr<std::vector<CredentialRecord>> ListCredentials() = 0;
 };
 
 /// Reads and writes inside one transaction; sees its own writes. When the closure returns an error,
@@ -91,6 +103,19 @@ class StoreTransaction : public StoreReader {
   virtual absl::Status UpdateMachine(MachineRecord& record) = 0;
   /// Removes the row and the machine's secrets; OK when it is not there.
   virtual absl::Status DeleteMachine(absl::string_view uid) = 0;
+
+  /// Removes the row as DeleteMachine does, but keeps the secrets for `tombstone`, which takes its
+  /// place. Errors: NOT_FOUND MACHINE_NOT_FOUND.
+  virtual absl::Status BuryMachine(const TombstoneRecord& tombstone) = 0;
+  /// Replaces a tombstone. Errors: NOT_FOUND when it is gone.
+  virtual absl::Status UpdateTombstone(const TombstoneRecord& tombstone) = 0;
+  /// Removes the tombstone and the secrets that it kept; OK when it is not there.
+  virtual absl::Status DeleteTombstone(absl::string_view uid) = 0;
+
+  /// Inserts or replaces.
+  virtual absl::Status PutCredential(const CredentialRecord& record) = 0;
+  /// Removes the row and its secrets; OK when it is not there.
+  virtual absl::Status DeleteCredential(absl::string_view name) = 0;
 
   /// Inserts an open operation owned by `owner` with a fresh epoch, raised on the machine's row and
   /// set in `record`. Sets machine.pending_operation too (as UpdateMachine does).

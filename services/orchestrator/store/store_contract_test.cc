@@ -118,6 +118,97 @@ TEST_P(StoreContractTest, DeletingAMachineRemovesItsSecretsOnlyAndIsRepeatable) 
   }
 }
 
+TombstoneRecord TestTombstone(absl::string_view name, int64_t next_attempt_us) {
+  TombstoneRecord tombstone;
+  *tombstone.mutable_machine() = TestMachine(name);
+  tombstone.set_next_attempt_us(next_attempt_us);
+  return tombstone;
+}
+
+TEST_P(StoreContractTest, ABuriedMachineIsGoneButItsSecretsStayUntilItsTombstoneGoes) {
+  ASSERT_TRUE(Write([](StoreTransaction& t) { return InsertWholeMachine(t, "dev"); }).ok());
+  ASSERT_TRUE(
+      Write([](StoreTransaction& t) { return t.BuryMachine(TestTombstone("dev", 7)); }).ok());
+  Reopen();
+  EXPECT_FALSE(Machine("dev").has_value());
+  EXPECT_TRUE(Get([](StoreReader& r) { return r.FindTombstone("uid-dev"); }).has_value());
+  EXPECT_TRUE(Get([](StoreReader& r) { return r.FindSecret("uid-dev", "token"); }).has_value());
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(Write([](StoreTransaction& t) { return t.DeleteTombstone("uid-dev"); }).ok());
+    EXPECT_FALSE(Get([](StoreReader& r) { return r.FindTombstone("uid-dev"); }).has_value());
+    EXPECT_FALSE(Get([](StoreReader& r) { return r.FindSecret("uid-dev", "token"); }).has_value());
+  }
+}
+
+TEST_P(StoreContractTest, TheNameOfABuriedMachineIsFree) {
+  ASSERT_TRUE(Write([](StoreTransaction& t) -> absl::Status {
+                DM_RETURN_IF_ERROR(t.InsertMachine(TestMachine("dev")));
+                DM_RETURN_IF_ERROR(t.BuryMachine(TestTombstone("dev", 7)));
+                MachineRecord second = TestMachine("dev");
+                second.mutable_machine()->set_uid("other");
+                return t.InsertMachine(second);
+              }).ok());
+  EXPECT_EQ(Machine("dev")->machine().uid(), "other");
+}
+
+TEST_P(StoreContractTest, OnlyAMachineThatIsThereCanBeBuried) {
+  const absl::Status status =
+      Write([](StoreTransaction& t) { return t.BuryMachine(TestTombstone("dev", 7)); });
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_MACHINE_NOT_FOUND);
+  EXPECT_FALSE(Get([](StoreReader& r) { return r.FindTombstone("uid-dev"); }).has_value());
+}
+
+TEST_P(StoreContractTest, TombstonesThatAreDueAreListedTheLongestWaitingFirst) {
+  ASSERT_TRUE(Write([](StoreTransaction& t) -> absl::Status {
+                for (const auto& [name, time] :
+                     {std::pair<const char*, int64_t>{"b", 30}, {"c", 10}, {"a", 20}}) {
+                  DM_RETURN_IF_ERROR(t.InsertMachine(TestMachine(name)));
+                  DM_RETURN_IF_ERROR(t.BuryMachine(TestTombstone(name, time)));
+                }
+                return t.UpdateTombstone(TestTombstone("c", 25));
+              }).ok());
+  const auto due = [&](int64_t us, int limit) {
+    std::vector<std::string> uids;
+    for (const TombstoneRecord& tombstone :
+         Get([&](StoreReader& r) { return r.ListTombstones(absl::FromUnixMicros(us), limit); })) {
+      uids.push_back(tombstone.machine().machine().uid());
+    }
+    return uids;
+  };
+  EXPECT_THAT(due(25, 10), ElementsAre("uid-a", "uid-c"));
+  EXPECT_THAT(due(25, 1), ElementsAre("uid-a"));
+  EXPECT_THAT(due(30, 10), SizeIs(3));
+}
+
+TEST_P(StoreContractTest, ACredentialIsReplacedListedByNameAndTakesItsSecretsWithIt) {
+  const auto put = [](absl::string_view name, int version) {
+    CredentialRecord record;
+    record.mutable_credential()->set_name(std::string(name));
+    record.mutable_credential()->set_version(version);
+    return record;
+  };
+  ASSERT_TRUE(Write([&](StoreTransaction& t) -> absl::Status {
+                DM_RETURN_IF_ERROR(t.PutCredential(put("credentials/b", 1)));
+                DM_RETURN_IF_ERROR(t.PutCredential(put("credentials/a", 1)));
+                DM_RETURN_IF_ERROR(t.PutSecret("credentials/a", "token", "sealed"));
+                return t.PutCredential(put("credentials/a", 2));
+              }).ok());
+  Reopen();
+  const auto all = Get([](StoreReader& r) { return r.ListCredentials(); });
+  ASSERT_THAT(all, SizeIs(2));
+  EXPECT_EQ(all[0].credential().version(), 2);
+  EXPECT_EQ(all[1].credential().name(), "credentials/b");
+  const auto find = [](StoreReader& r) { return r.FindCredential("credentials/a"); };
+  EXPECT_TRUE(Get(find).has_value());
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(
+        Write([](StoreTransaction& t) { return t.DeleteCredential("credentials/a"); }).ok());
+    EXPECT_FALSE(Get(find).has_value());
+    EXPECT_FALSE(
+        Get([](StoreReader& r) { return r.FindSecret("credentials/a", "token"); }).has_value());
+  }
+}
+
 TEST_P(StoreContractTest, EveryMachineIsVisitedInTheOrderOfNames) {
   ASSERT_TRUE(Write([](StoreTransaction& t) -> absl::Status {
                 for (const absl::string_view name : {"b", "c", "a"}) {

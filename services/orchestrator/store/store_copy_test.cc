@@ -33,7 +33,9 @@ std::string Contents(const std::string& path) {
                                        {"requests", 5},
                                        {"secrets", 3},
                                        {"certificates", 2},
-                                       {"drivers", 2}}) {
+                                       {"drivers", 2},
+                                       {"tombstones", 3},
+                                       {"credentials", 2}}) {
     absl::StrAppend(&text, "\n", table, "\n");
     SqlStatement row = db->Query(absl::StrCat("SELECT * FROM ", table, " ORDER BY 1")).value();
     while (row.Step().value()) {
@@ -63,7 +65,15 @@ absl::Status Fill(Store& store) {
     DM_RETURN_IF_ERROR(t.PutCertificate(certificate));
     DriverRecord driver;
     driver.set_name("far");
-    return t.PutDriver(driver);
+    DM_RETURN_IF_ERROR(t.PutDriver(driver));
+    CredentialRecord credential;
+    credential.mutable_credential()->set_name("credentials/cloud");
+    DM_RETURN_IF_ERROR(t.PutCredential(credential));
+    DM_RETURN_IF_ERROR(t.InsertMachine(TestMachine("buried")));
+    TombstoneRecord tombstone;
+    *tombstone.mutable_machine() = TestMachine("buried");
+    tombstone.set_next_attempt_us(7);
+    return t.BuryMachine(tombstone);
   });
 }
 

@@ -73,6 +73,7 @@ SimCloud::Fault SimCloud::Draw() {
                                Fault::kDelay,
                                Fault::kHalf};
   absl::MutexLock lock(&mu_);
+  if (behaviour_.down) return Fault::kRefuse;
   if (!std::bernoulli_distribution(behaviour_.fault_rate)(random_)) return Fault::kNone;
   return kFaults[std::uniform_int_distribution<size_t>(0, std::size(kFaults) - 1)(random_)];
 }
@@ -194,6 +195,7 @@ void SimCloud::Behave(const httplib::Request& request, httplib::Response& respon
   const Json body = BodyOf(request);
   if (!body.is_object()) return Fail(400, "not an object", response);
   absl::MutexLock lock(&mu_);
+  behaviour_.down = body.value("down", behaviour_.down);
   behaviour_.fault_rate = body.value("fault_rate", behaviour_.fault_rate);
   behaviour_.lag =
       absl::Milliseconds(body.value("lag_ms", absl::ToInt64Milliseconds(behaviour_.lag)));

@@ -22,6 +22,8 @@ namespace machine::fakes {
 
 /// How it behaves; set by PUT /behaviour, an absent member stays as it is.
 struct Behaviour {
+  /// Every request under /v1 is refused with 500.
+  bool down = false;
   /// Share of requests under /v1 that meet a fault, from 0 to 1.
   double fault_rate = 0;
   /// How long lists do not show what was made.
@@ -35,7 +37,7 @@ struct Behaviour {
 ///   POST /v1/instances/ID/power {on}    POST /v1/search {tags}: instances of many tags
 ///   GET /v1/owned?owner=O: instances of an orchestrator
 /// and for the test, without faults and lag:
-///   GET /ledger: {objects, created}    PUT /behaviour {fault_rate, lag_ms, latency_ms}
+///   GET /ledger: {objects, created}    PUT /behaviour {down, fault_rate, lag_ms, latency_ms}
 ///
 /// Deleting an instance also takes its disk and its address. A request under /v1 that meets a fault
 /// is, at random: refused with 429; refused with 500; carried out and answered with 500, with

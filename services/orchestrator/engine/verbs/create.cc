@@ -21,6 +21,15 @@ Step BeginStep() {
           .applies = {}};
 }
 
+// A create that is resumed would find what it made itself.
+Step FirstTimeCheckStep() {
+  Step step = PreCreateCheckStep();
+  step.applies = [](const OperationRecord&, const MachineRecord& machine) {
+    return !machine.create_begun();
+  };
+  return step;
+}
+
 bool Undo(const OperationRecord& operation, const MachineRecord& machine,
           const absl::Status& status) {
   if (!machine.create_begun()) return false;
@@ -36,6 +45,7 @@ bool Undo(const OperationRecord& operation, const MachineRecord& machine,
 }
 
 Ending Succeed(const OperationRecord& operation, MachineRecord& machine) {
+  machine.set_complete(true);
   // Its engine has answered, or nobody has looked yet: then the first one who asks does.
   machine.mutable_machine()->set_state(machine.provisioned()
                                            ? machine::v1::MACHINE_STATE_RUNNING
@@ -56,7 +66,7 @@ Ending Fail(const OperationRecord& operation, MachineRecord& machine, const absl
 Verb MakeCreateVerb() {
   return {
       .name = "create",
-      .steps = {PreCreateCheckStep(), BeginStep(),
+      .steps = {FirstTimeCheckStep(), BeginStep(),
                 DriverStep("driver_create", "Creating machine...", DriverAction::kCreate),
                 WaitForSshStep(),
                 ProvisionStep("Detecting the provisioner...", ProvisionAction::kProvision),

@@ -10,6 +10,7 @@ Ending SucceedAsObserved(const OperationRecord&, MachineRecord& machine) {
 
 Ending SucceedRunning(const OperationRecord& operation, MachineRecord& machine) {
   machine.mutable_machine()->set_state(machine::v1::MACHINE_STATE_RUNNING);
+  machine.set_complete(true);
   return SucceedAsObserved(operation, machine);
 }
 
