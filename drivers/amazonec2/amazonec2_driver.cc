@@ -69,7 +69,10 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const Ec2A
     }
     // Pages shift while they are read, and lists lag: absence is worth another look.
     std::optional<Instance> instance;
-    if (single_looks++ < kMaxSingleLooks) {
+    State state;
+    DM_RETURN_IF_ERROR(machine->ParseState(state));
+    // One that was imported is never listed by our tag.
+    if (state.imported() || single_looks++ < kMaxSingleLooks) {
       DM_ASSIGN_OR_RETURN(instance, FindMachine(call, api, *machine));
     }
     observations.push_back(instance.has_value() ? ObservationOf(*instance, settings)
@@ -207,6 +210,13 @@ absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> AmazonEc2Driver
     *instance.mutable_observation() = ObservationOf(each, settings);
   }
   return instances;
+}
+
+absl::StatusOr<std::string> AmazonEc2Driver::UpgradeState(DriverCall& call,
+                                                          const MachineSpec& machine) {
+  if (machine.state_version != kImportedStateVersion) return Driver::UpgradeState(call, machine);
+  DM_ASSIGN_OR_RETURN(const State state, ImportedState(machine.state.value_or("")));
+  return state.SerializeAsString();
 }
 
 }  // namespace machine::driver::amazonec2

@@ -37,6 +37,7 @@ class AmazonEc2Driver final : public Driver {
       DriverCall& call, absl::Span<const MachineSpec> machines) override;
   absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ListInstances(
       DriverCall& call, absl::string_view orchestrator_id, const Options& options) override;
+  absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine) override;
 
  private:
   std::shared_ptr<Ec2Api> AccountOf(const AccountSettings& settings);

@@ -142,6 +142,47 @@ TEST_F(AmazonEc2DriverTest, CreatesWithDefaultsThatAreFoundByQuery) {
   ExpectNothingLeft();
 }
 
+// What the original docker-machine wrote of a machine: its instance has no tag of ours.
+TEST_F(AmazonEc2DriverTest, AnImportedInstanceIsKnownByItsIdAlone) {
+  MachineSpec made = Machine({}, "99999999-d9cb-469f-a165-70867728950e");
+  const auto instance = driver_.Create(*Call(), made);
+  ASSERT_TRUE(instance.ok()) << instance.status();
+  const std::string key(fake_.KeyNames().front());
+  MachineSpec machine = Machine();
+  machine.state = absl::StrCat(R"({"InstanceId": ")", instance->instance_id(), R"(", "KeyName": ")",
+                               key, R"(", "SecretKey": "secret"})");
+  machine.state_version = kImportedStateVersion;
+  const auto state = driver_.UpgradeState(*Call(), machine);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_THAT(*state, testing::Not(HasSubstr("secret")));
+  machine.state = *state;
+  const auto batch = driver_.BatchInspect(*Call(), {machine});
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_EQ(batch->front().instance_id(), instance->instance_id());
+  EXPECT_EQ(batch->front().state(), machine::v1::MACHINE_STATE_RUNNING);
+  const auto stopped = driver_.Stop(*Call(), machine, std::nullopt);
+  ASSERT_TRUE(stopped.ok()) << stopped.status();
+  EXPECT_EQ(stopped->state(), machine::v1::MACHINE_STATE_STOPPED);
+  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
+  EXPECT_THAT(fake_.InstanceIds(), IsEmpty());
+  EXPECT_THAT(fake_.KeyNames(), IsEmpty()) << "the original made it";
+  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok()) << "nothing is left to do";
+  const auto gone = driver_.Inspect(*Call(), machine);
+  ASSERT_TRUE(gone.ok()) << gone.status();
+  EXPECT_EQ(gone->state(), machine::v1::MACHINE_STATE_NOT_FOUND);
+}
+
+TEST_F(AmazonEc2DriverTest, AnImportedMachineWithoutAnInstanceSaysSo) {
+  MachineSpec machine = Machine();
+  machine.state_version = kImportedStateVersion;
+  for (const char* const fields : {"", "[]", R"({"InstanceId": 7})", R"({"InstanceId": ""})"}) {
+    machine.state = fields;
+    EXPECT_EQ(driver_.UpgradeState(*Call(), machine).status().code(),
+              absl::StatusCode::kFailedPrecondition)
+        << fields;
+  }
+}
+
 TEST_F(AmazonEc2DriverTest, CreatesWithEveryOption) {
   fake_.AddKey("mine");
   fake_.AddGroup("web");

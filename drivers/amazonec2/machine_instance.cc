@@ -1,6 +1,7 @@
 #include "drivers/amazonec2/machine_instance.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <tuple>
 #include <utility>
 
@@ -112,6 +113,35 @@ absl::Status DeleteInstances(const common::CallScope& call, const Ec2Api& api, c
       .status();
 }
 
+// Until the instance is gone its group cannot go, nor is it known that it will.
+absl::Status AwaitTerminated(const common::CallScope& call, const Ec2Api& api, const Timing& timing,
+                             const std::string& id) {
+  return Await<bool>(call, timing.poll,
+                     [&]() -> absl::StatusOr<std::optional<bool>> {
+                       DM_ASSIGN_OR_RETURN(const std::optional<Instance> left,
+                                           api.FindInstance(call, id));
+                       if (left.has_value() && left->state != "terminated") return std::nullopt;
+                       return true;
+                     })
+      .status();
+}
+
+// An instance of the original, and the key that it made. Its group may be that of others.
+absl::Status RemoveImported(const common::CallScope& call, const Ec2Api& api, const Timing& timing,
+                            const State& state) {
+  DM_ASSIGN_OR_RETURN(const std::optional<Instance> known,
+                      api.FindInstance(call, state.instance_id()));
+  if (known.has_value() && known->state != "terminated") {
+    DM_RETURN_IF_ERROR(call.Check());
+    DM_RETURN_IF_ERROR(
+        common::Annotate(api.TerminateInstance(call, known->id), "terminating instance"));
+    DM_RETURN_IF_ERROR(AwaitTerminated(call, api, timing, known->id));
+  }
+  if (state.imported_key_name().empty()) return absl::OkStatus();
+  DM_RETURN_IF_ERROR(call.Check());
+  return common::Annotate(api.DeleteKeyPair(call, state.imported_key_name()), "deleting key pair");
+}
+
 absl::Status CancelSpotRequests(const common::CallScope& call, const Ec2Api& api,
                                 const MachineSpec& machine) {
   DM_ASSIGN_OR_RETURN(
@@ -204,6 +234,11 @@ absl::StatusOr<std::optional<Instance>> FindMachine(const common::CallScope& cal
                                                     const Ec2Api& api, const MachineSpec& machine) {
   State state;
   DM_RETURN_IF_ERROR(machine.ParseState(state));
+  if (state.imported()) {
+    DM_ASSIGN_OR_RETURN(std::optional<Instance> known, api.FindInstance(call, state.instance_id()));
+    if (known.has_value() && known->state == "terminated") return std::nullopt;
+    return known;
+  }
   DM_ASSIGN_OR_RETURN(std::vector<Instance> instances,
                       api.ListInstances(call, {TagIs(kUidKey, machine.uid), NotTerminated()}));
   if (instances.empty()) return std::nullopt;
@@ -240,6 +275,9 @@ absl::StatusOr<Instance> BringTo(const common::CallScope& call, const Ec2Api& ap
 
 absl::Status RemoveAll(const common::CallScope& call, const Ec2Api& api, const Timing& timing,
                        const MachineSpec& machine) {
+  State state;
+  DM_RETURN_IF_ERROR(machine.ParseState(state));
+  if (state.imported()) return RemoveImported(call, api, timing, state);
   DM_RETURN_IF_ERROR(
       common::Annotate(CancelSpotRequests(call, api, machine), "cancelling spot request"));
   DM_RETURN_IF_ERROR(
@@ -247,6 +285,27 @@ absl::Status RemoveAll(const common::CallScope& call, const Ec2Api& api, const T
   DM_RETURN_IF_ERROR(common::Annotate(DeleteVolumes(call, api, machine), "deleting volume"));
   DM_RETURN_IF_ERROR(common::Annotate(DeleteKey(call, api, machine), "deleting key pair"));
   return common::Annotate(DeleteGroups(call, api, timing, machine), "deleting security group");
+}
+
+absl::StatusOr<State> ImportedState(absl::string_view driver_json) {
+  const auto fields = nlohmann::json::parse(driver_json, nullptr, /*allow_exceptions=*/false);
+  const auto text = [&](const char* name) -> std::string {
+    if (!fields.is_object()) return "";
+    const auto it = fields.find(name);
+    return it != fields.end() && it->is_string() ? it->get<std::string>() : "";
+  };
+  State state;
+  state.set_imported(true);
+  state.set_instance_id(text("InstanceId"));
+  if (state.instance_id().empty()) {
+    return common::Error(absl::StatusCode::kFailedPrecondition,
+                         machine::v1::ERROR_REASON_INSTANCE_GONE,
+                         "the imported config.json has no InstanceId: no instance was made");
+  }
+  // A key that the user named stays.
+  const auto existing = fields.find("ExistingKey");
+  if (existing == fields.end() || *existing != true) state.set_imported_key_name(text("KeyName"));
+  return state;
 }
 
 }  // namespace machine::driver::amazonec2

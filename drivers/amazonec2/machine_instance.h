@@ -96,6 +96,10 @@ class InstanceCreator {
   State state_;
 };
 
+/// The state of a machine that was imported, from the object `Driver` of the original's
+/// config.json. FAILED_PRECONDITION when it has no instance.
+absl::StatusOr<State> ImportedState(absl::string_view driver_json);
+
 }  // namespace machine::driver::amazonec2
 
 #endif  // DRIVERS_AMAZONEC2_MACHINE_INSTANCE_H_
