@@ -137,6 +137,13 @@ TEST_F(GoogleOptionsTest, NoCredentialsAtAllNameTheWays) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("OOB"));
 }
 
+TEST_F(GoogleOptionsTest, AFileThatTheEnvironmentNamesDoesNotMatterBesideAToken) {
+  const MachineSpec machine =
+      Machine({SecretOption(kCredentialsTextFlag, R"({"type":"external_account"})")});
+  const absl::Status status = driver_.PreCreateCheck(*Call(), machine);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 TEST_F(GoogleOptionsTest, AProviderThatIsDownFailsTheCheck) {
   for (const char* const route :
        {"GET /compute/v1/projects/{project}", "GET /compute/v1/projects/{project}/zones"}) {

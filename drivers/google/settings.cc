@@ -396,7 +396,8 @@ absl::StatusOr<Credentials> ReadCredentials(const Options& options) {
   if (credentials.token.find_first_of(" \t\r\n") != std::string::npos) {
     return BadOption(kTokenFlag, "a token has no spaces or line ends in it");
   }
-  credentials.file = options.GetSecret(kCredentialsTextFlag);
+  // A file that the environment names does not matter where a token is given.
+  if (credentials.token.empty()) credentials.file = options.GetSecret(kCredentialsTextFlag);
   if (!credentials.file.empty()) {
     const absl::Status parsed = ParseCredentialsFile(credentials.file).status();
     if (!parsed.ok()) return BadOption(kCredentialsFlag, parsed.message());
