@@ -95,6 +95,16 @@ class FixedTokenSource final : public TokenSource {
   const common::SecretString token_;
 };
 
+class NoTokenSource final : public TokenSource {
+ public:
+  explicit NoTokenSource(absl::Status reason) : reason_(std::move(reason)) {}
+
+  absl::StatusOr<AccessToken> Fetch(const common::CallScope&) const override { return reason_; }
+
+ private:
+  const absl::Status reason_;
+};
+
 class FileTokenSource final : public TokenSource {
  public:
   FileTokenSource(common::HttpClient& http, CredentialsFile file, const common::Clock& clock)
@@ -282,9 +292,11 @@ std::unique_ptr<TokenSource> GivenToken(absl::string_view token) {
   return std::make_unique<FixedTokenSource>(token);
 }
 
-std::unique_ptr<TokenSource> TokensFor(common::HttpClient& http, CredentialsFile file,
+std::unique_ptr<TokenSource> TokensFor(common::HttpClient& http,
+                                       absl::StatusOr<CredentialsFile> file,
                                        const common::Clock& clock) {
-  return std::make_unique<FileTokenSource>(http, std::move(file), clock);
+  if (!file.ok()) return std::make_unique<NoTokenSource>(Refused(file.status().message()));
+  return std::make_unique<FileTokenSource>(http, *std::move(file), clock);
 }
 
 std::unique_ptr<TokenSource> DefaultTokens(common::HttpClient& http, Surroundings surroundings,

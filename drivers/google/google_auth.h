@@ -80,8 +80,10 @@ struct Surroundings {
 /// Always `token`.
 std::unique_ptr<TokenSource> GivenToken(absl::string_view token);
 
-/// Tokens for what a file says. `http` and `clock` outlive it, as below.
-std::unique_ptr<TokenSource> TokensFor(common::HttpClient& http, CredentialsFile file,
+/// Tokens for what a file says; where it could not be read, none, for that reason. `http` and
+/// `clock` outlive it, as below.
+std::unique_ptr<TokenSource> TokensFor(common::HttpClient& http,
+                                       absl::StatusOr<CredentialsFile> file,
                                        const common::Clock& clock = common::Clock::Real());
 
 /// Tokens for the application-default file of `surroundings`, if it is there when one is asked for,

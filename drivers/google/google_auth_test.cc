@@ -123,6 +123,13 @@ TEST_F(GoogleAuthTest, WithoutCredentialsTheWaysAreNamed) {
               HasSubstr("service account"));
 }
 
+TEST_F(GoogleAuthTest, AFileThatIsNoneGivesNoTokenOfSomebodyElse) {
+  const absl::Status status =
+      TokensFor(http_, ParseCredentialsFile("{}"), clock_)->Fetch(*call_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("not a file of credentials"));
+}
+
 struct BadFileCase {
   absl::string_view label;
   absl::string_view text;

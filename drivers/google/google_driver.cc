@@ -133,9 +133,7 @@ absl::Status GoogleDriver::Init(const DriverEnvironment&) {
 std::unique_ptr<TokenSource> GoogleDriver::TokensOf(const Credentials& credentials) const {
   if (!credentials.token.empty()) return GivenToken(credentials.token);
   if (!credentials.file.empty()) {
-    absl::StatusOr<CredentialsFile> file = ParseCredentialsFile(credentials.file);
-    // ReadCredentials() has read it before.
-    if (file.ok()) return TokensFor(*http_, *std::move(file));
+    return TokensFor(*http_, ParseCredentialsFile(credentials.file));
   }
   return DefaultTokens(*http_, surroundings_);
 }
@@ -151,7 +149,8 @@ absl::StatusOr<std::shared_ptr<GoogleApi>> GoogleDriver::AccountOf(const Options
 }
 
 absl::Status GoogleDriver::Validate(Options& options) const {
-  DM_RETURN_IF_ERROR(ReadCredentials(options).status());
+  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options));
+  DM_RETURN_IF_ERROR(CheckCredentials(credentials));
   return ReadSettings(options).status();
 }
 
@@ -161,9 +160,9 @@ absl::Status GoogleDriver::PreCreateCheck(DriverCall& call, const MachineSpec& m
   DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(machine.options));
   DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
   WarnOf(call, machine.options, settings);
-  DM_RETURN_IF_ERROR(CheckRuleIsAllowed(settings));
   DM_RETURN_IF_ERROR(CheckProject(call, *api, credentials));
   if (settings.use_existing) return AsCheck(CheckExisting(call, *api, machine, settings));
+  DM_RETURN_IF_ERROR(CheckRuleIsAllowed(settings));
   const absl::StatusOr<Choice> choice = CheckSettings(call, *api, settings);
   if (!choice.ok()) return AsCheck(choice.status());
   if (choice->little_memory) {

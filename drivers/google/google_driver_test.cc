@@ -163,13 +163,15 @@ TEST_F(GoogleDriverTest, AnInstanceOfTheUsersIsAdoptedAndGivenBack) {
   const std::string mine = "me:ssh-ed25519 AAAAmine me@home";
   fake_.AddInstance("dev-one", mine);
   const nlohmann::json before = fake_.InstanceNamed("dev-one");
-  MachineSpec machine = Machine({BoolOption("google-use-existing", true)});
+  MachineSpec machine =
+      Machine({BoolOption("google-use-existing", true), Option("google-network", "custom")});
   EXPECT_TRUE(driver_.PreCreateCheck(*Call(), machine).ok());
   fake_.ChangeFingerprintOnce();
   const auto made = Create(machine);
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_EQ(made->instance_id(), "dev-one");
   EXPECT_EQ(fake_.CountOf(kCreate), 0);
+  EXPECT_EQ(fake_.LastFirewall()["network"], "projects/my-project/global/networks/default");
   const nlohmann::json during = fake_.InstanceNamed("dev-one");
   EXPECT_EQ(during["labels"]["machine-uid"], kTestUid);
   EXPECT_EQ(during["labels"]["team"], "red");

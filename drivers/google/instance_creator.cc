@@ -69,6 +69,13 @@ absl::Status InstanceCreator::EnsureFirewall() {
                        .ports = {"22/tcp", absl::StrCat(kEnginePort, "/tcp"), "3376/tcp"},
                        .cidrs = settings_.open_cidrs};
   spec.ports.insert(spec.ports.end(), settings_.open_ports.begin(), settings_.open_ports.end());
+  if (settings_.use_existing) {
+    // It is where it is, whatever --google-network says.
+    DM_ASSIGN_OR_RETURN(
+        const std::optional<Instance> existing,
+        api_.FindInstance(call_, settings_.zone, InstanceName(machine_, settings_)));
+    if (existing.has_value()) spec.network = existing->network;
+  }
   return MakeSure<bool>(
              [&]() -> absl::StatusOr<std::optional<bool>> {
                DM_ASSIGN_OR_RETURN(const bool there, api_.HasFirewall(call_, name));

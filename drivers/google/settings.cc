@@ -398,11 +398,13 @@ absl::StatusOr<Credentials> ReadCredentials(const Options& options) {
   }
   // A file that the environment names does not matter where a token is given.
   if (credentials.token.empty()) credentials.file = options.GetSecret(kCredentialsTextFlag);
-  if (!credentials.file.empty()) {
-    const absl::Status parsed = ParseCredentialsFile(credentials.file).status();
-    if (!parsed.ok()) return BadOption(kCredentialsFlag, parsed.message());
-  }
   return credentials;
+}
+
+absl::Status CheckCredentials(const Credentials& credentials) {
+  if (credentials.file.empty()) return absl::OkStatus();
+  const absl::Status parsed = ParseCredentialsFile(credentials.file).status();
+  return parsed.ok() ? parsed : BadOption(kCredentialsFlag, parsed.message());
 }
 
 absl::Status CheckRetiredValues(const Options& options) {

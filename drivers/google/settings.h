@@ -94,6 +94,9 @@ Flags GoogleFlags();
 absl::StatusOr<Settings> ReadSettings(const Options& options);
 absl::StatusOr<Credentials> ReadCredentials(const Options& options);
 
+/// Tries the private key, which takes about a millisecond. Errors: BadOption().
+absl::Status CheckCredentials(const Credentials& credentials);
+
 /// Values that Google no longer has. Errors: PreCreateCheckFailed() with what to use instead.
 absl::Status CheckRetiredValues(const Options& options);
 
