@@ -170,6 +170,19 @@ void FillSwarm(const ParsedArgs& args, machine::v1::SwarmOptions& swarm) {
   swarm.set_experimental(args.Bool("swarm-experimental"));
 }
 
+absl::Status FillDuration(const ParsedArgs& args, absl::string_view flag,
+                          absl::string_view examples, google::protobuf::Duration& duration) {
+  const std::string text = args.String(flag);
+  absl::Duration value;
+  if (!absl::ParseDuration(text, &value) || value <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("invalid value ", GoQuote(text), " for --", flag, ": for example ", examples));
+  }
+  duration.set_seconds(absl::ToInt64Seconds(value));
+  duration.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(value % absl::Seconds(1))));
+  return absl::OkStatus();
+}
+
 // Everything before "://" is the scheme; the rest is the discovery service's affair.
 absl::Status CheckDiscovery(const std::string& discovery) {
   const size_t scheme = discovery.find("://");
@@ -239,6 +252,11 @@ std::vector<Flag> CommonCreateFlags(const std::vector<std::string>& drivers) {
        "addr to advertise for Swarm (default: detect and use the machine IP)"},
       {{"swarm-experimental"}, flag, "Enable Swarm experimental features"},
       {{"tls-san"}, list, "Support extra SANs for TLS certs"},
+      {{"server-cert-lifetime"},
+       FlagType::kString,
+       "How long the engine's certificate is good, for example 720h; it is renewed in time "
+       "(default: "
+       "824 days)"},
       {{"skip-provision"}, flag, "Make the machine and install nothing on it"},
       {{"context"}, flag, "Write a context of the docker command for the machine, too"},
       QuietFlag(),
@@ -297,17 +315,12 @@ absl::Status FillCommonOptions(const ParsedArgs& args, machine::v1::CreateMachin
   } else if (args.IsSet("on-failure")) {
     request.set_on_failure(machine::v1::FAILURE_POLICY_KEEP);
   }
-  if (const std::string text = args.String("ssh-timeout"); !text.empty()) {
-    absl::Duration timeout;
-    if (!absl::ParseDuration(text, &timeout) || timeout <= absl::ZeroDuration()) {
-      return absl::InvalidArgumentError(absl::StrCat("invalid value ", GoQuote(text),
-                                                     " for --ssh-timeout: for example 90s or 5m"));
-    }
-    request.mutable_ssh_timeout()->set_seconds(absl::ToInt64Seconds(timeout));
-    request.mutable_ssh_timeout()->set_nanos(
-        static_cast<int32_t>(absl::ToInt64Nanoseconds(timeout % absl::Seconds(1))));
+  if (!args.String("server-cert-lifetime").empty()) {
+    DM_RETURN_IF_ERROR(FillDuration(args, "server-cert-lifetime", "720h or 90m",
+                                    *machine.mutable_auth()->mutable_server_cert_lifetime()));
   }
-  return absl::OkStatus();
+  if (args.String("ssh-timeout").empty()) return absl::OkStatus();
+  return FillDuration(args, "ssh-timeout", "90s or 5m", *request.mutable_ssh_timeout());
 }
 
 absl::Status FillDriverOptions(const DriverInfo& driver, const ParsedArgs& args,

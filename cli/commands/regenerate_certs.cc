@@ -19,7 +19,7 @@ class RegenerateCertsCommand final : public Command {
                        .usage = "Force rebuild and do not prompt"},
                       {.names = {"client-certs"},
                        .type = FlagType::kBool,
-                       .usage = "Also regenerate client certificates and CA."},
+                       .usage = "Also regenerate client certificates"},
                       QuietFlag()},
             .operands = Operands::kMachines,
             .examples = {{"docker-machine regenerate-certs dev", "asks first"},

@@ -41,6 +41,7 @@
 #include "services/orchestrator/drivers/registry.h"
 #include "services/orchestrator/drivers/supervisor.h"
 #include "services/orchestrator/engine/admission.h"
+#include "services/orchestrator/engine/cert_keeper.h"
 #include "services/orchestrator/engine/engine.h"
 #include "services/orchestrator/engine/orphan_collector.h"
 #include "services/orchestrator/engine/refresher.h"
@@ -113,6 +114,7 @@ class Orchestrator {
     DM_RETURN_IF_ERROR(engine_->Start());
     refresher_->Start(kRefreshInterval);
     reaper_->Start(kReaperInterval);
+    cert_keeper_->Start();
     ScheduleHousekeeping();
     return absl::OkStatus();
   }
@@ -125,6 +127,7 @@ class Orchestrator {
     if (drain) engine_->WaitUntilIdle(kShutdownGrace);
     refresher_->Stop();
     reaper_->Stop();
+    cert_keeper_->Stop();
     hub_->EndAll();
     engine_->Stop();
     server_->Shutdown(absl::Seconds(1));
@@ -196,6 +199,7 @@ class Orchestrator {
     admission_ = std::make_unique<Admission>(parts, *engine_, *hub_);
     reaper_ = std::make_unique<TombstoneReaper>(parts);
     collector_ = std::make_unique<OrphanCollector>(parts, *reaper_);
+    cert_keeper_ = std::make_unique<CertKeeper>(parts, index_, *admission_);
     // What an operation leaves is looked at once more: it may have failed half-way.
     engine_->SetOnDone([this](const std::string& uid) {
       const MachinePointer machine = index_.FindByUid(uid);
@@ -294,6 +298,7 @@ class Orchestrator {
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<TombstoneReaper> reaper_;
   std::unique_ptr<OrphanCollector> collector_;
+  std::unique_ptr<CertKeeper> cert_keeper_;
   std::unique_ptr<MachinesService> machines_service_;
   std::unique_ptr<OperationsService> operations_service_;
   std::unique_ptr<OperationEventsService> events_service_;

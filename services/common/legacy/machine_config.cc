@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
 
 namespace machine::common {
 namespace {
@@ -145,6 +146,13 @@ ordered_json AuthFields(const machine::v1::Machine& machine, absl::string_view f
   fields["ClientCertPath"] = absl::StrCat(folder, "/cert.pem");
   fields["ServerCertSANs"] = StringArray(machine.auth().server_cert_sans());
   fields["StorePath"] = Text(folder);
+  // Not the original's, which does not mind.
+  if (machine.auth().has_server_cert_expire_time()) {
+    fields["ServerCertExpireTime"] =
+        absl::FormatTime("%Y-%m-%dT%H:%M:%SZ",
+                         absl::FromUnixSeconds(machine.auth().server_cert_expire_time().seconds()),
+                         absl::UTCTimeZone());
+  }
   return fields;
 }
 

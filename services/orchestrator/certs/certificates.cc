@@ -1,5 +1,6 @@
 #include "services/orchestrator/certs/certificates.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -77,20 +78,23 @@ bool Certificates::IsFresh(absl::Time not_before, absl::Time not_after,
          (left >= (not_after - not_before) / 3 || not_after >= ca_not_after);
 }
 
-absl::StatusOr<ServerCertificate> Certificates::IssueServer(const std::vector<std::string>& names) {
+absl::StatusOr<ServerCertificate> Certificates::IssueServer(const std::vector<std::string>& names,
+                                                            absl::Duration lifetime) {
   DM_ASSIGN_OR_RETURN(const common::CertAuthority ca, Ca());
-  DM_ASSIGN_OR_RETURN(
-      const common::IssuedCert issued,
-      common::Annotate(ca.IssueServer(names, kServerLifetime), "server certificate"));
+  DM_ASSIGN_OR_RETURN(const common::IssuedCert issued,
+                      common::Annotate(ca.IssueServer(names, lifetime), "server certificate"));
   return ServerCertificate{.cert_pem = issued.cert_pem,
                            .key_pem = std::string(issued.key_pem.view()),
                            .not_after = issued.not_after};
 }
 
-bool Certificates::NeedsRenewal(absl::string_view cert_pem) {
+bool Certificates::NeedsRenewal(absl::string_view cert_pem, absl::Duration lifetime) {
   const absl::StatusOr<common::CertAuthority> ca = Ca();
   const absl::StatusOr<common::CertInfo> info = common::CertInfo::Parse(cert_pem);
-  return !ca.ok() || !info.ok() || !IsFresh(info->not_before, info->not_after, ca->not_after()) ||
+  if (!ca.ok() || !info.ok()) return true;
+  // Its start is backdated, which for a short life would be most of it.
+  const absl::Time begin = std::max(info->not_before, info->not_after - lifetime);
+  return !IsFresh(begin, info->not_after, ca->not_after()) ||
          !common::VerifySignedBy(cert_pem, ca->cert_pem()).ok();
 }
 
@@ -110,6 +114,16 @@ absl::StatusOr<ClientBundle> Certificates::BundleOf(absl::string_view user) {
   }
   clients_.insert_or_assign(std::string(user), *bundle);
   return *std::move(bundle);
+}
+
+absl::Status Certificates::RenewBundleOf(absl::string_view user) {
+  absl::MutexLock lock(&mu_);
+  DM_ASSIGN_OR_RETURN(const common::CertAuthority ca, CaLocked());
+  DM_ASSIGN_OR_RETURN(
+      ClientBundle bundle,
+      common::Annotate(IssueClient(ca, user), absl::StrCat("client certificate of ", user)));
+  clients_.insert_or_assign(std::string(user), std::move(bundle));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<ClientBundle>> Certificates::LoadClient(

@@ -43,6 +43,8 @@ inline constexpr absl::Duration kCaLifetime = absl::Hours(24 * 3650);
 /// HT210176),
 /// also for authorities that a user has added. One day less makes room for its backdated start.
 inline constexpr absl::Duration kServerLifetime = absl::Hours(24 * 824);
+/// Shorter ones would be renewed all the time.
+inline constexpr absl::Duration kShortestServerLifetime = absl::Minutes(1);
 /// A client's can be renewed at any time and without a trace.
 inline constexpr absl::Duration kClientLifetime = absl::Hours(24 * 365);
 
@@ -61,21 +63,28 @@ class Certificates {
   absl::StatusOr<common::CertAuthority> Ca();
 
   /// A new certificate for an engine that is reached under `names`.
-  absl::StatusOr<ServerCertificate> IssueServer(const std::vector<std::string>& names);
+  absl::StatusOr<ServerCertificate> IssueServer(const std::vector<std::string>& names,
+                                                absl::Duration lifetime = kServerLifetime);
 
-  /// Whether an engine should get a new certificate instead of this one: less than a third of its
-  /// life is left, another authority signed it, or it is none.
-  bool NeedsRenewal(absl::string_view cert_pem);
+  /// Whether an engine should get a new certificate instead of this one: less than a third of
+  /// `lifetime` is left, another authority signed it, or it is none.
+  bool NeedsRenewal(absl::string_view cert_pem, absl::Duration lifetime = kServerLifetime);
 
   /// The certificate of `user` for engines, the same at each call until a third of its life is
   /// left.
   absl::StatusOr<ClientBundle> BundleOf(absl::string_view user);
 
+  /// A new one in its place, whatever is left of it. The former stays good until it ends.
+  absl::Status RenewBundleOf(absl::string_view user);
+
   /// The orchestrator's own, with which it checks engines; a private orchestrator's user has it
   /// too.
-  absl::StatusOr<ClientBundle> OwnClientBundle() { return BundleOf("orchestrator"); }
+  absl::StatusOr<ClientBundle> OwnClientBundle() { return BundleOf(kOwnUser); }
+  absl::Status RenewOwnClientBundle() { return RenewBundleOf(kOwnUser); }
 
  private:
+  static constexpr absl::string_view kOwnUser = "orchestrator";
+
   absl::StatusOr<common::CertAuthority> CaLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<common::CertAuthority> LoadOrCreateCa();
   absl::StatusOr<std::optional<ClientBundle>> LoadClient(const common::CertAuthority& ca,

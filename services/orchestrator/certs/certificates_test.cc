@@ -129,6 +129,26 @@ TEST_F(CertificatesTest, AServerCertificateNeedsRenewalWhenOldForeignOrNone) {
   EXPECT_TRUE(certificates_->NeedsRenewal(cert));
 }
 
+TEST_F(CertificatesTest, AShortLifeIsRenewedInItsLastThird) {
+  const auto issued = certificates_->IssueServer({"dev"}, absl::Minutes(3));
+  ASSERT_TRUE(issued.ok()) << issued.status();
+  EXPECT_FALSE(certificates_->NeedsRenewal(issued->cert_pem, absl::Minutes(3)));
+  clock_.Advance(issued->not_after - clock_.Now() - absl::Seconds(61));
+  EXPECT_FALSE(certificates_->NeedsRenewal(issued->cert_pem, absl::Minutes(3)));
+  clock_.Advance(absl::Seconds(2));
+  EXPECT_TRUE(certificates_->NeedsRenewal(issued->cert_pem, absl::Minutes(3)));
+}
+
+TEST_F(CertificatesTest, AClientsCertificateIsRenewedWhenAskedFor) {
+  const ClientBundle first = Own();
+  ASSERT_TRUE(certificates_->RenewOwnClientBundle().ok());
+  const ClientBundle second = Own();
+  EXPECT_NE(second.cert_pem, first.cert_pem);
+  EXPECT_EQ(second.ca_pem, first.ca_pem);
+  Restart();
+  EXPECT_EQ(Own().cert_pem, second.cert_pem);
+}
+
 TEST_F(CertificatesTest, ACertificateThatEndsWithItsAuthorityIsNotRenewedInVain) {
   Own();
   clock_.Advance(kCaLifetime - absl::Hours(24));

@@ -71,6 +71,18 @@ absl::Status CheckEngineOptions(const machine::v1::EngineOptions& engine) {
   return absl::OkStatus();
 }
 
+absl::Status CheckAuthOptions(const machine::v1::AuthOptions& auth) {
+  if (!auth.has_server_cert_lifetime()) return absl::OkStatus();
+  const absl::Duration lifetime = absl::Seconds(auth.server_cert_lifetime().seconds());
+  if (lifetime >= kShortestServerLifetime && lifetime <= kServerLifetime) return absl::OkStatus();
+  return common::InvalidField(
+      "machine.auth.server_cert_lifetime",
+      absl::StrCat("the lifetime of the server certificate (--server-cert-lifetime) must be ",
+                   absl::FormatDuration(kShortestServerLifetime), " to ",
+                   absl::FormatDuration(kServerLifetime),
+                   ", which is the longest that all clients accept"));
+}
+
 std::string MissingCapability(absl::string_view verb, const MachineRecord& record) {
   const auto can = [&](::driver::v1::Capability capability) {
     const auto& all = record.capabilities();
@@ -79,7 +91,8 @@ std::string MissingCapability(absl::string_view verb, const MachineRecord& recor
   const bool missing = (verb == "start" || verb == "stop") ? !can(::driver::v1::CAPABILITY_POWER)
                        : verb == "kill"                    ? !can(::driver::v1::CAPABILITY_KILL)
                        : verb == "restart"                 ? !can(::driver::v1::CAPABILITY_RESTART)
-                       : (verb == "provision" || verb == "upgrade" || verb == "regenerate-certs")
+                       : (verb == "provision" || verb == "upgrade" || verb == "regenerate-certs" ||
+                          verb == "renew-certs")
                            ? !HasSsh(record)
                            : false;
   if (!missing) return "";
@@ -88,7 +101,7 @@ std::string MissingCapability(absl::string_view verb, const MachineRecord& recor
 
 std::optional<machine::v1::MachineState> StateDuring(absl::string_view verb) {
   if (verb == "delete") return machine::v1::MACHINE_STATE_REMOVING;
-  if (verb == "start") return machine::v1::MACHINE_STATE_STARTING;
+  if (verb == "start" || verb == "restart") return machine::v1::MACHINE_STATE_STARTING;
   if (verb == "stop" || verb == "kill") return machine::v1::MACHINE_STATE_STOPPING;
   return std::nullopt;
 }
@@ -185,6 +198,7 @@ void Admission::Create(machine::v1::CreateMachineRequest request, std::string ca
                                   absl::StrCat("at most ", kMaxLabels, " labels are possible"));
   }
   if (status.ok()) status = CheckEngineOptions(machine.engine());
+  if (status.ok()) status = CheckAuthOptions(machine.auth());
   if (!status.ok()) return call->reply(status);
   parts_.drivers.GetDriver(
       machine.driver(),
@@ -242,6 +256,10 @@ absl::Status Admission::PrepareRecord(CreateCall& call) {
   *machine.mutable_engine() = request.machine().engine();
   machine.mutable_auth()->mutable_server_cert_sans()->CopyFrom(
       request.machine().auth().server_cert_sans());
+  if (request.machine().auth().has_server_cert_lifetime()) {
+    *machine.mutable_auth()->mutable_server_cert_lifetime() =
+        request.machine().auth().server_cert_lifetime();
+  }
   *machine.mutable_swarm() = request.machine().swarm();
   machine.set_state(machine::v1::MACHINE_STATE_CREATING);
   machine.set_driver_version(call.driver->handshake().driver_version());

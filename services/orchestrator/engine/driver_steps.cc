@@ -71,9 +71,15 @@ absl::Status ApplyObservation(OperationRun& run, ::driver::v1::Observation obser
   if (observation.has_driver_state()) {
     DM_RETURN_IF_ERROR(run.Checkpoint(observation.driver_state()));
   }
-  // An instance that runs is not yet a machine that does: until its create is done it is Creating.
-  const bool creating = run.operation().metadata().verb() == kCreateVerb;
-  run.Update([creating, state = observation.state(),
+  // An instance that runs is not yet a machine that does: until its create is done it is Creating,
+  // and until a start has certified its addresses and found its engine, Starting.
+  const std::string& verb = run.operation().metadata().verb();
+  const bool creating = verb == kCreateVerb;
+  machine::v1::MachineState state = observation.state();
+  if ((verb == "start" || verb == "restart") && state == machine::v1::MACHINE_STATE_RUNNING) {
+    state = machine::v1::MACHINE_STATE_STARTING;
+  }
+  run.Update([creating, state,
               endpoint = std::move(*observation.mutable_endpoint())](MachineRecord& record) {
     auto& machine = *record.mutable_machine();
     if (!creating) machine.set_state(state);

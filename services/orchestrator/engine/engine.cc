@@ -14,9 +14,9 @@ constexpr int kClaimBatch = 64;
 
 std::map<std::string, Verb, std::less<>> AllVerbs() {
   std::map<std::string, Verb, std::less<>> verbs;
-  for (Verb verb :
-       {MakeCreateVerb(), MakeDeleteVerb(), MakeStartVerb(), MakeStopVerb(), MakeKillVerb(),
-        MakeRestartVerb(), MakeProvisionVerb(), MakeUpgradeVerb(), MakeRegenerateCertsVerb()}) {
+  for (Verb verb : {MakeCreateVerb(), MakeDeleteVerb(), MakeStartVerb(), MakeStopVerb(),
+                    MakeKillVerb(), MakeRestartVerb(), MakeProvisionVerb(), MakeUpgradeVerb(),
+                    MakeRegenerateCertsVerb(), MakeRenewCertsVerb()}) {
     const std::string name(verb.name);
     verbs.emplace(name, std::move(verb));
   }

@@ -1,6 +1,7 @@
 #include "services/orchestrator/engine/machine_material.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "services/common/status/status.h"
 #include "services/orchestrator/events/machine_index.h"
@@ -132,6 +133,27 @@ absl::Status SyncFolder(const EngineParts& parts, const MachineRecord& machine) 
   DM_ASSIGN_OR_RETURN(const std::string key,
                       ReadSecret(parts, machine.machine().uid(), kSshKeySecret));
   return parts.folder->Write(machine, bundle, key);
+}
+
+absl::Status SyncAllFolders(const EngineParts& parts) {
+  if (parts.folder == nullptr) return absl::OkStatus();
+  std::vector<MachineRecord> machines;
+  std::vector<std::string> bad_rows;  // Shown by others.
+  DM_RETURN_IF_ERROR(parts.store.Read([&](StoreReader& reader) {
+    return reader.ForEachMachine(
+        [&](MachineRecord record) { machines.push_back(std::move(record)); }, &bad_rows);
+  }));
+  absl::Status status;
+  for (const MachineRecord& machine : machines) {
+    if (machine.create_begun()) status.Update(SyncFolder(parts, machine));
+  }
+  return status;
+}
+
+absl::Duration ServerCertLifetime(const machine::v1::Machine& machine) {
+  const auto& auth = machine.auth();
+  return auth.has_server_cert_lifetime() ? absl::Seconds(auth.server_cert_lifetime().seconds())
+                                         : kServerLifetime;
 }
 
 bool HasSsh(const MachineRecord& machine) {

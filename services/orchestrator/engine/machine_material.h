@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "driver/v1/driver.pb.h"
 #include "provisioner/v1/provisioner.pb.h"
 #include "services/orchestrator/engine/operation_run.h"
@@ -48,6 +49,12 @@ std::vector<std::string> NamesToCertify(const MachineRecord& machine);
 
 /// Writes the machine's folder for programs that read it, if this orchestrator keeps one.
 absl::Status SyncFolder(const EngineParts& parts, const MachineRecord& machine);
+
+/// The same for all machines, after their client certificate has changed. The first error.
+absl::Status SyncAllFolders(const EngineParts& parts);
+
+/// How long a server certificate of the machine is good.
+absl::Duration ServerCertLifetime(const machine::v1::Machine& machine);
 
 /// True for a machine that is logged in to and provisioned.
 bool HasSsh(const MachineRecord& machine);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -96,9 +97,16 @@ void Follow(const OperationRunPointer& run, const Connection& provisioner, absl:
   stream->Begin();
 }
 
+// A certificate that is on its way to the host; the record tells of it once it is there.
+struct Issued {
+  std::vector<std::string> names;
+  absl::Time not_after;
+};
+
 // The certificate on the host stays as long as it names the right addresses and is young enough, so
 // that provisioning again changes nothing.
-absl::StatusOr<::provisioner::v1::TlsMaterial> EngineTls(OperationRun& run, bool renew) {
+absl::StatusOr<::provisioner::v1::TlsMaterial> EngineTls(OperationRun& run, bool renew,
+                                                         std::optional<Issued>& fresh) {
   // Always our authority's: a machine that was imported moves to it here.
   DM_ASSIGN_OR_RETURN(const ClientBundle client, run.parts().certificates.OwnClientBundle());
   ::provisioner::v1::TlsMaterial tls = ToTlsMaterial(client);
@@ -107,19 +115,16 @@ absl::StatusOr<::provisioner::v1::TlsMaterial> EngineTls(OperationRun& run, bool
   DM_ASSIGN_OR_RETURN(std::string cert, run.GetSecret(kServerCertSecret));
   DM_ASSIGN_OR_RETURN(std::string key, run.GetSecret(kServerKeySecret));
   const bool same = std::equal(names.begin(), names.end(), certified.begin(), certified.end());
+  const absl::Duration lifetime = ServerCertLifetime(run.machine().machine());
   if (renew || !same || cert.empty() || key.empty() ||
-      run.parts().certificates.NeedsRenewal(cert)) {
+      run.parts().certificates.NeedsRenewal(cert, lifetime)) {
     DM_ASSIGN_OR_RETURN(const ServerCertificate issued,
-                        run.parts().certificates.IssueServer(names));
+                        run.parts().certificates.IssueServer(names, lifetime));
     cert = issued.cert_pem;
     key = issued.key_pem;
     DM_RETURN_IF_ERROR(run.PutSecret(kServerCertSecret, cert));
     DM_RETURN_IF_ERROR(run.PutSecret(kServerKeySecret, key));
-    run.Update([names, expires = absl::ToUnixSeconds(issued.not_after)](MachineRecord& record) {
-      record.mutable_certified_names()->Assign(names.begin(), names.end());
-      record.mutable_machine()->mutable_auth()->mutable_server_cert_expire_time()->set_seconds(
-          expires);
-    });
+    fresh = Issued{names, issued.not_after};
   }
   tls.set_server_cert_pem(cert);
   tls.set_server_key_pem(key);
@@ -127,12 +132,12 @@ absl::StatusOr<::provisioner::v1::TlsMaterial> EngineTls(OperationRun& run, bool
 }
 
 absl::StatusOr<std::shared_ptr<::provisioner::v1::ProvisionRequest>> BuildProvisionRequest(
-    OperationRun& run, bool renew) {
+    OperationRun& run, bool renew, std::optional<Issued>& fresh) {
   auto request = std::make_shared<::provisioner::v1::ProvisionRequest>();
   const machine::v1::Machine& machine = run.machine().machine();
   DM_ASSIGN_OR_RETURN(*request->mutable_target(),
                       BuildSshTarget(run.parts(), run.machine(), run.operation().epoch()));
-  DM_ASSIGN_OR_RETURN(*request->mutable_tls(), EngineTls(run, renew));
+  DM_ASSIGN_OR_RETURN(*request->mutable_tls(), EngineTls(run, renew, fresh));
   request->set_host_name(std::string(MachineId(machine.name())));
   *request->mutable_engine() = machine.engine();
   *request->mutable_swarm() = machine.swarm();
@@ -151,10 +156,35 @@ absl::StatusOr<std::shared_ptr<::provisioner::v1::ProvisionRequest>> BuildProvis
   return request;
 }
 
+// Whether clients would be refused by name or date, or will be soon.
+bool NeedsCertificate(OperationRun& run) {
+  const std::vector<std::string> names = NamesToCertify(run.machine());
+  const auto& certified = run.machine().certified_names();
+  if (!std::equal(names.begin(), names.end(), certified.begin(), certified.end())) return true;
+  // What is stored may never have come to the host; the record tells what has.
+  const machine::v1::Machine& machine = run.machine().machine();
+  const absl::Time end = absl::FromUnixSeconds(machine.auth().server_cert_expire_time().seconds());
+  if (end - run.parts().clock.Now() < ServerCertLifetime(machine) / 3) return true;
+  const absl::StatusOr<std::string> cert = run.GetSecret(kServerCertSecret);
+  return !cert.ok() ||
+         run.parts().certificates.NeedsRenewal(*cert, ServerCertLifetime(run.machine().machine()));
+}
+
 void Provision(const OperationRunPointer& run, const Connection& provisioner,
                ProvisionAction action, bool renew, StepDone done) {
-  auto request = BuildProvisionRequest(*run, renew || run->operation().request().client_certs());
+  std::optional<Issued> fresh;
+  auto request = BuildProvisionRequest(*run, renew, fresh);
   if (!request.ok()) return done(request.status());
+  StepDone recorded = [run, fresh, done = std::move(done)](absl::Status status) mutable {
+    if (status.ok() && fresh.has_value()) {
+      run->Update([fresh](MachineRecord& record) {
+        record.mutable_certified_names()->Assign(fresh->names.begin(), fresh->names.end());
+        record.mutable_machine()->mutable_auth()->mutable_server_cert_expire_time()->set_seconds(
+            absl::ToUnixSeconds(fresh->not_after));
+      });
+    }
+    done(std::move(status));
+  };
   Follow(
       run, provisioner, absl::InfiniteDuration(), *request,
       [&](ProvisionStream& stream) {
@@ -169,7 +199,7 @@ void Provision(const OperationRunPointer& run, const Connection& provisioner,
             return async->ConfigureTls(&stream.context(), message, &stream);
         }
       },
-      std::move(done));
+      std::move(recorded));
 }
 
 // From now on the engine trusts our authority, whatever store the machine came from.
@@ -271,13 +301,28 @@ Step ProvisionStep(absl::string_view message, ProvisionAction action, bool renew
 Step CertifyNewAddressesStep() {
   Step step = ProvisionStep("", ProvisionAction::kConfigureTls);
   step.name = "certify";
+  step.run = [certify = std::move(step.run)](const OperationRunPointer& run, StepDone done) {
+    if (!NeedsCertificate(*run)) return done(absl::OkStatus());
+    certify(run, std::move(done));
+  };
   step.applies = [](const OperationRecord& operation, const MachineRecord& machine) {
-    if (!IsProvisioned(operation, machine) || !machine.provisioned()) return false;
-    const std::vector<std::string> names = NamesToCertify(machine);
-    const auto& certified = machine.certified_names();
-    return !std::equal(names.begin(), names.end(), certified.begin(), certified.end());
+    return IsProvisioned(operation, machine) && machine.provisioned();
   };
   return step;
+}
+
+Step ClientCertsStep() {
+  return {.name = "client_certs",
+          .message = "",
+          .effect = true,
+          .run =
+              [](const OperationRunPointer& run, StepDone done) {
+                absl::Status status = run->parts().certificates.RenewOwnClientBundle();
+                if (status.ok()) status = SyncAllFolders(run->parts());
+                done(std::move(status));
+              },
+          .applies = [](const OperationRecord& operation,
+                        const MachineRecord&) { return operation.request().client_certs(); }};
 }
 
 Step CheckDockerStep() {

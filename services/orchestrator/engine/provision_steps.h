@@ -15,8 +15,12 @@ Step WaitForSshStep();
 /// the machine. `renew` issues a new certificate even where the present one would do.
 Step ProvisionStep(absl::string_view message, ProvisionAction action, bool renew = false);
 
-/// As kConfigureTls, but only where the set of addresses is not the one that was certified.
+/// As kConfigureTls, but only where the set of addresses is not the one that was certified, or the
+/// certificate is about to end.
 Step CertifyNewAddressesStep();
+
+/// Gives clients a new certificate, where the operation was asked to; the former stays good.
+Step ClientCertsStep();
 
 /// Asks the engine for its version.
 Step CheckDockerStep();

@@ -8,6 +8,13 @@ Ending SucceedAsObserved(const OperationRecord&, MachineRecord& machine) {
   return Ending::kKeepMachine;
 }
 
+Ending SucceedStarted(const OperationRecord& operation, MachineRecord& machine) {
+  if (machine.machine().state() == machine::v1::MACHINE_STATE_STARTING) {
+    machine.mutable_machine()->set_state(machine::v1::MACHINE_STATE_RUNNING);
+  }
+  return SucceedAsObserved(operation, machine);
+}
+
 Ending SucceedRunning(const OperationRecord& operation, MachineRecord& machine) {
   machine.mutable_machine()->set_state(machine::v1::MACHINE_STATE_RUNNING);
   machine.set_complete(true);

@@ -6,7 +6,7 @@ namespace machine::orchestrator {
 
 Verb MakeRegenerateCertsVerb() {
   return {.name = "regenerate-certs",
-          .steps = {WaitForSshStep(),
+          .steps = {ClientCertsStep(), WaitForSshStep(),
                     ProvisionStep("Regenerating TLS certificates", ProvisionAction::kConfigureTls,
                                   /*renew=*/true),
                     CheckDockerStep()},

@@ -11,7 +11,7 @@ Verb MakeRestartVerb() {
                     CertifyNewAddressesStep(), CheckDockerStep()},
           .undo_steps = {},
           .undo = {},
-          .succeed = SucceedAsObserved,
+          .succeed = SucceedStarted,
           .fail = FailAndKeep,
           .deadline = absl::Minutes(20)};
 }

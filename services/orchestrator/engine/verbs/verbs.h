@@ -16,9 +16,13 @@ Verb MakeRestartVerb();
 Verb MakeProvisionVerb();
 Verb MakeUpgradeVerb();
 Verb MakeRegenerateCertsVerb();
+Verb MakeRenewCertsVerb();
 
 /// The end of an operation that leaves the machine as its steps recorded it.
 Ending SucceedAsObserved(const OperationRecord& operation, MachineRecord& machine);
+
+/// The end of an operation that brought the machine up: Running only now, when all steps are done.
+Ending SucceedStarted(const OperationRecord& operation, MachineRecord& machine);
 
 /// The end of an operation whose last step found the engine up: also a machine whose create had
 /// failed is in order now.
