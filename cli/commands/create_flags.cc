@@ -158,7 +158,8 @@ void Append(const std::vector<std::string>& from,
 }
 
 void FillSwarm(const ParsedArgs& args, machine::v1::SwarmOptions& swarm) {
-  swarm.set_is_swarm(args.Bool("swarm") || args.Bool("swarm-master"));
+  swarm.set_is_swarm(true);
+  swarm.set_engine_mode(args.Bool("swarm-mode"));
   swarm.set_master(args.Bool("swarm-master"));
   swarm.set_discovery(args.String("swarm-discovery"));
   swarm.set_strategy(args.String("swarm-strategy"));
@@ -251,6 +252,11 @@ std::vector<Flag> CommonCreateFlags(const std::vector<std::string>& drivers) {
        FlagType::kString,
        "addr to advertise for Swarm (default: detect and use the machine IP)"},
       {{"swarm-experimental"}, flag, "Enable Swarm experimental features"},
+      {{"swarm-mode"},
+       flag,
+       "Use the engine's own swarm: begin one, or with --swarm-discovery machine://NAME join that "
+       "of "
+       "a machine, as a manager with --swarm-master"},
       {{"tls-san"}, list, "Support extra SANs for TLS certs"},
       {{"server-cert-lifetime"},
        FlagType::kString,
@@ -303,7 +309,9 @@ absl::Status FillCommonOptions(const ParsedArgs& args, machine::v1::CreateMachin
   Append(args.List("engine-registry-mirror"), *engine.mutable_registry_mirrors());
   Append(args.List("tls-san"), *machine.mutable_auth()->mutable_server_cert_sans());
   request.set_skip_provision(args.Bool("skip-provision"));
-  if (args.Bool("swarm") || args.Bool("swarm-master")) FillSwarm(args, *machine.mutable_swarm());
+  if (args.Bool("swarm") || args.Bool("swarm-master") || args.Bool("swarm-mode")) {
+    FillSwarm(args, *machine.mutable_swarm());
+  }
 
   // Left unset when it was not given: who cancels a create then gets the machine removed.
   const std::string on_failure = args.String("on-failure");

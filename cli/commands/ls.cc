@@ -34,20 +34,39 @@ struct Row {
   std::string error;
 };
 
-// Discovery of each swarm -> its master.
+// What the members of a swarm have in common. A machine that begins the engine's own swarm is what
+// the others name.
+std::string SwarmKey(const Machine& machine) {
+  const machine::v1::SwarmOptions& swarm = machine.swarm();
+  if (!swarm.engine_mode() || !swarm.discovery().empty()) return swarm.discovery();
+  return absl::StrCat("machine://", common::MachineId(machine.name()));
+}
+
+bool IsSwarmMaster(const Machine& machine) {
+  const machine::v1::SwarmOptions& swarm = machine.swarm();
+  return swarm.master() || (swarm.engine_mode() && swarm.discovery().empty());
+}
+
+// Each swarm -> its master; of several managers the one that has begun it.
 std::map<std::string, std::string> SwarmMasters(const std::vector<Machine>& machines) {
   std::map<std::string, std::string> masters;
   for (const Machine& machine : machines) {
-    if (machine.swarm().master()) {
-      masters[machine.swarm().discovery()] = std::string(common::MachineId(machine.name()));
+    if (!IsSwarmMaster(machine)) continue;
+    const std::string name(common::MachineId(machine.name()));
+    const bool begun = machine.swarm().engine_mode() && machine.swarm().discovery().empty();
+    if (begun || !machine.swarm().engine_mode()) {
+      masters[SwarmKey(machine)] = name;
+    } else {
+      masters.try_emplace(SwarmKey(machine), name);
     }
   }
   return masters;
 }
 
 std::string MasterOf(const Machine& machine, const std::map<std::string, std::string>& masters) {
-  if (!machine.has_swarm() || machine.swarm().discovery().empty()) return "";
-  const auto it = masters.find(machine.swarm().discovery());
+  const std::string key = SwarmKey(machine);
+  if (!machine.has_swarm() || key.empty()) return "";
+  const auto it = masters.find(key);
   return it == masters.end() ? "" : it->second;
 }
 
@@ -62,7 +81,7 @@ Row RowOf(const Machine& machine, const std::string& docker_host, const std::str
   row.state = StateWord(machine.state());
   row.url = machine.endpoint().docker_url();
   if (!master.empty()) {
-    row.swarm = machine.swarm().master() ? absl::StrCat(master, " (master)") : master;
+    row.swarm = IsSwarmMaster(machine) ? absl::StrCat(master, " (master)") : master;
   }
   // What ran before it was switched off is no answer of its engine.
   row.docker =

@@ -155,6 +155,8 @@ absl::StatusOr<std::vector<std::string>> SomeMachines(CommandContext& context,
 }
 
 std::string SwarmMasterUrl(const Machine& machine) {
+  // Managers of the engine's own swarm answer where the engine does.
+  if (machine.swarm().engine_mode()) return "";
   if (!machine.swarm().master() || machine.endpoint().docker_url().empty()) return "";
   const absl::string_view engine = machine.endpoint().docker_url();
   const absl::string_view port = PortOf(machine.swarm().host());

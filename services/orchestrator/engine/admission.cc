@@ -15,6 +15,7 @@
 #include "services/orchestrator/engine/driver_steps.h"
 #include "services/orchestrator/engine/machine_material.h"
 #include "services/orchestrator/engine/request_identity.h"
+#include "services/orchestrator/engine/swarm_steps.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -199,6 +200,7 @@ void Admission::Create(machine::v1::CreateMachineRequest request, std::string ca
   }
   if (status.ok()) status = CheckEngineOptions(machine.engine());
   if (status.ok()) status = CheckAuthOptions(machine.auth());
+  if (status.ok()) status = CheckSwarmOptions(machine.swarm());
   if (!status.ok()) return call->reply(status);
   parts_.drivers.GetDriver(
       machine.driver(),

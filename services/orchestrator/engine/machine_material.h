@@ -17,6 +17,14 @@
 
 namespace machine::orchestrator {
 
+// Secrets of a manager of the engine's own swarm: how others join it.
+inline constexpr char kSwarmWorkerTokenSecret[] = "swarm_worker_token";
+inline constexpr char kSwarmManagerTokenSecret[] = "swarm_manager_token";
+inline constexpr char kSwarmManagerAddressSecret[] = "swarm_manager_address";
+
+/// "machine://" before the machine whose swarm is joined.
+inline constexpr char kMachineDiscovery[] = "machine://";
+
 /// A secret of a machine; empty when there is none.
 absl::StatusOr<std::string> ReadSecret(const EngineParts& parts, absl::string_view uid,
                                        absl::string_view name);

@@ -38,18 +38,6 @@ absl::Duration ToDuration(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
-void WithProvisioner(const OperationRunPointer& run, StepDone done,
-                     absl::AnyInvocable<void(Connection, StepDone)> next) {
-  run->parts().drivers.GetProvisioner([run, done = std::move(done), next = std::move(next)](
-                                          absl::StatusOr<Connection> provisioner) mutable {
-    run->strand()->Run([provisioner = std::move(provisioner), done = std::move(done),
-                        next = std::move(next)]() mutable {
-      if (!provisioner.ok()) return done(provisioner.status());
-      next(*std::move(provisioner), std::move(done));
-    });
-  });
-}
-
 void ApplyHostInfo(OperationRun& run, const HostInfo& info) {
   run.Update([info](MachineRecord& record) {
     auto& machine = *record.mutable_machine();
@@ -161,6 +149,8 @@ bool NeedsCertificate(OperationRun& run) {
   const std::vector<std::string> names = NamesToCertify(run.machine());
   const auto& certified = run.machine().certified_names();
   if (!std::equal(names.begin(), names.end(), certified.begin(), certified.end())) return true;
+  // Its authority is another's, and it is up to its user to leave that.
+  if (run.machine().imported_tls()) return false;
   // What is stored may never have come to the host; the record tells what has.
   const machine::v1::Machine& machine = run.machine().machine();
   const absl::Time end = absl::FromUnixSeconds(machine.auth().server_cert_expire_time().seconds());
@@ -250,6 +240,20 @@ void CheckDocker(const OperationRunPointer& run, const Connection& provisioner, 
 }
 
 }  // namespace
+
+void WithProvisioner(
+    const OperationRunPointer& run, StepDone done,
+    absl::AnyInvocable<void(std::shared_ptr<ProvisionerConnection>, StepDone)> next) {
+  run->parts().drivers.GetProvisioner(
+      [run, done = std::move(done), next = std::move(next)](
+          absl::StatusOr<std::shared_ptr<ProvisionerConnection>> provisioner) mutable {
+        run->strand()->Run([provisioner = std::move(provisioner), done = std::move(done),
+                            next = std::move(next)]() mutable {
+          if (!provisioner.ok()) return done(provisioner.status());
+          next(*std::move(provisioner), std::move(done));
+        });
+      });
+}
 
 Step WaitForSshStep() {
   return {.name = "wait_ssh",

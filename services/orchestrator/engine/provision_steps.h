@@ -2,11 +2,20 @@
 #ifndef SERVICES_ORCHESTRATOR_ENGINE_PROVISION_STEPS_H_
 #define SERVICES_ORCHESTRATOR_ENGINE_PROVISION_STEPS_H_
 
+#include <memory>
+
+#include "absl/functional/any_invocable.h"
+#include "services/orchestrator/drivers/registry.h"
 #include "services/orchestrator/engine/verb.h"
 
 namespace machine::orchestrator {
 
 enum class ProvisionAction { kProvision, kUpgrade, kConfigureTls };
+
+/// Runs `next` with the provisioner on the operation's strand, or ends the step with why not.
+void WithProvisioner(
+    const OperationRunPointer& run, StepDone done,
+    absl::AnyInvocable<void(std::shared_ptr<ProvisionerConnection>, StepDone)> next);
 
 /// Waits for ssh and pins the host key.
 Step WaitForSshStep();

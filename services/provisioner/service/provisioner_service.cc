@@ -10,6 +10,7 @@
 #include "services/common/status/status.h"
 #include "services/provisioner/service/session_protocols.h"
 #include "services/provisioner/service/session_relay.h"
+#include "services/provisioner/steps/swarm.h"
 
 namespace machine::provisioner {
 namespace {
@@ -102,6 +103,16 @@ grpc::ServerWriteReactor<ProvisionEvent>* ProvisionerService::Upgrade(
 grpc::ServerWriteReactor<ProvisionEvent>* ProvisionerService::ConfigureTls(
     grpc::CallbackServerContext* context, const ProvisionRequest* request) {
   return ProvisionCall(*context, *request, "ConfigureTls", Purpose::kConfigureTls);
+}
+
+grpc::ServerUnaryReactor* ProvisionerService::ConfigureSwarm(
+    grpc::CallbackServerContext* context, const ::provisioner::v1::ConfigureSwarmRequest* request,
+    ::provisioner::v1::ConfigureSwarmResponse* response) {
+  return UnaryCall(*context, [this, request, response](CallScope& call) -> absl::Status {
+    DM_ASSIGN_OR_RETURN(*response,
+                        machine::provisioner::ConfigureSwarm(call, dependencies_.probe, *request));
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* ProvisionerService::CheckDocker(grpc::CallbackServerContext* context,

@@ -42,6 +42,9 @@ class ProvisionerService final : public ::provisioner::v1::Provisioner::Callback
   grpc::ServerWriteReactor<::provisioner::v1::ProvisionEvent>* ConfigureTls(
       grpc::CallbackServerContext* context,
       const ::provisioner::v1::ProvisionRequest* request) override;
+  grpc::ServerUnaryReactor* ConfigureSwarm(
+      grpc::CallbackServerContext* context, const ::provisioner::v1::ConfigureSwarmRequest* request,
+      ::provisioner::v1::ConfigureSwarmResponse* response) override;
   grpc::ServerUnaryReactor* CheckDocker(grpc::CallbackServerContext* context,
                                         const ::provisioner::v1::CheckDockerRequest* request,
                                         ::provisioner::v1::CheckDockerResponse* response) override;

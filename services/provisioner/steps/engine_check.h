@@ -24,17 +24,31 @@ struct EngineVersion {
   std::string api_version;  ///< Agreed: the highest that both sides speak.
 };
 
-/// Asks an engine once.
+/// An answer of an engine's API, whatever its status.
+struct EngineAnswer {
+  int status = 0;
+  std::string body;
+};
+
+/// The way to engines.
 class EngineProbe {
  public:
   virtual ~EngineProbe() = default;
 
-  /// `docker_url` is "tcp://HOST:PORT"; without `tls` the engine is spoken to in the clear. Blocks.
-  /// UNAVAILABLE while it may still come up, FAILED_PRECONDITION when asking again will not help,
-  /// both ENGINE_UNREACHABLE with the cause; UNAUTHENTICATED SERVER_NOT_TRUSTED for a certificate
-  /// that `tls` does not vouch for; INVALID_ARGUMENT for a URL of another form.
+  /// Asks once for the version. `docker_url` is "tcp://HOST:PORT"; without `tls` the engine is
+  /// spoken to in the clear. Blocks. UNAVAILABLE while it may still come up, FAILED_PRECONDITION
+  /// when asking again will not help, both ENGINE_UNREACHABLE with the cause; UNAUTHENTICATED
+  /// SERVER_NOT_TRUSTED for a certificate that `tls` does not vouch for; INVALID_ARGUMENT for a URL
+  /// of another form.
   virtual absl::StatusOr<EngineVersion> Ask(common::CallScope& call, absl::string_view docker_url,
                                             const std::optional<EngineTls>& tls) const = 0;
+
+  /// One call of the engine's API, with a JSON body or none. Blocks as long as the engine works on
+  /// it, at most until the call's deadline. Errors as Ask().
+  virtual absl::StatusOr<EngineAnswer> Send(common::CallScope& call, absl::string_view docker_url,
+                                            const std::optional<EngineTls>& tls,
+                                            absl::string_view method, absl::string_view path,
+                                            const std::string& body) const = 0;
 };
 
 /// Asks again while that may help, for at most `timeout`; zero means once. FAILED_PRECONDITION

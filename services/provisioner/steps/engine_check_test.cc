@@ -65,6 +65,12 @@ class ListProbe final : public EngineProbe {
     return answer;
   }
 
+  absl::StatusOr<EngineAnswer> Send(common::CallScope&, absl::string_view,
+                                    const std::optional<EngineTls>&, absl::string_view,
+                                    absl::string_view, const std::string&) const override {
+    return absl::InternalError("no call of the API was expected");
+  }
+
   mutable std::deque<absl::StatusOr<EngineVersion>> answers;
   mutable int asked = 0;
 };

@@ -47,30 +47,40 @@ absl::Status ExplainFailure(const absl::Status& status, absl::string_view docker
   }
 }
 
-}  // namespace
-
-absl::StatusOr<EngineVersion> HttpEngineProbe::Ask(common::CallScope& call,
-                                                   absl::string_view docker_url,
-                                                   const std::optional<EngineTls>& tls) const {
+absl::StatusOr<common::HttpRequest> NewRequest(common::CallScope& call,
+                                               absl::string_view docker_url,
+                                               const std::optional<EngineTls>& tls,
+                                               absl::string_view method, absl::string_view path) {
   absl::string_view address = docker_url;
   if (!absl::ConsumePrefix(&address, "tcp://") || address.empty() ||
       absl::StrContains(address, '/')) {
     return common::InvalidField("docker_url", "the URL of an engine is tcp://HOST:PORT");
   }
   common::HttpRequest request;
-  // Without a version in the path every engine answers, with the versions that it speaks.
-  request.url = absl::StrCat(tls.has_value() ? "https://" : "http://", address, "/version");
+  request.method = std::string(method);
+  request.url = absl::StrCat(tls.has_value() ? "https://" : "http://", address, path);
   if (tls.has_value()) {
     request.tls.ca_pem = tls->ca_pem;
     request.tls.client_cert_pem = tls->client_cert_pem;
     request.tls.client_key_pem = common::SecretString(tls->client_key_pem);
   }
-  request.deadline = std::min(call.deadline(), absl::Now() + kOneTry);
   request.max_attempts = 1;
-  request.max_response_bytes = 1 << 20;
+  request.max_response_bytes = 4 << 20;
   // A machine is spoken to directly, as by ssh.
   request.proxy = "";
   request.cancelled = [&call] { return call.cancelled(); };
+  return request;
+}
+
+}  // namespace
+
+absl::StatusOr<EngineVersion> HttpEngineProbe::Ask(common::CallScope& call,
+                                                   absl::string_view docker_url,
+                                                   const std::optional<EngineTls>& tls) const {
+  // Without a version in the path every engine answers, with the versions that it speaks.
+  DM_ASSIGN_OR_RETURN(common::HttpRequest request,
+                      NewRequest(call, docker_url, tls, "GET", "/version"));
+  request.deadline = std::min(call.deadline(), absl::Now() + kOneTry);
   const absl::StatusOr<common::HttpResponse> response = http_.Send(std::move(request));
   if (!response.ok()) return ExplainFailure(response.status(), docker_url);
   if (response->status != 200) {
@@ -78,6 +88,22 @@ absl::StatusOr<EngineVersion> HttpEngineProbe::Ask(common::CallScope& call,
                        absl::StrCat("HTTP status ", response->status));
   }
   return common::Annotate(ReadVersionAnswer(response->body), docker_url);
+}
+
+absl::StatusOr<EngineAnswer> HttpEngineProbe::Send(common::CallScope& call,
+                                                   absl::string_view docker_url,
+                                                   const std::optional<EngineTls>& tls,
+                                                   absl::string_view method, absl::string_view path,
+                                                   const std::string& body) const {
+  DM_ASSIGN_OR_RETURN(common::HttpRequest request, NewRequest(call, docker_url, tls, method, path));
+  request.deadline = call.deadline();
+  if (!body.empty()) {
+    request.body = body;
+    request.headers.Set("Content-Type", "application/json");
+  }
+  absl::StatusOr<common::HttpResponse> response = http_.Send(std::move(request));
+  if (!response.ok()) return ExplainFailure(response.status(), docker_url);
+  return EngineAnswer{response->status, std::move(response->body)};
 }
 
 }  // namespace machine::provisioner

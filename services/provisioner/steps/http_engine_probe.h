@@ -19,6 +19,9 @@ class HttpEngineProbe final : public EngineProbe {
 
   absl::StatusOr<EngineVersion> Ask(common::CallScope& call, absl::string_view docker_url,
                                     const std::optional<EngineTls>& tls) const override;
+  absl::StatusOr<EngineAnswer> Send(common::CallScope& call, absl::string_view docker_url,
+                                    const std::optional<EngineTls>& tls, absl::string_view method,
+                                    absl::string_view path, const std::string& body) const override;
 
  private:
   common::HttpClient& http_;

@@ -18,6 +18,7 @@
 #include "services/provisioner/steps/drop_in.h"
 #include "services/provisioner/steps/engine_settings.h"
 #include "services/provisioner/steps/install.h"
+#include "services/provisioner/steps/swarm.h"
 
 namespace machine::provisioner {
 namespace {
@@ -56,14 +57,7 @@ absl::Status CheckRequest(const ProvisionRequest& request) {
     return InvalidField("engine.install_url",
                         "the URL of the install script holds a blank or control character");
   }
-  if (request.swarm().is_swarm() && absl::StartsWith(request.swarm().discovery(), "token://")) {
-    return Error(absl::StatusCode::kFailedPrecondition,
-                 machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED,
-                 "swarm discovery by token:// needs a hosted service that no longer exists; use "
-                 "another discovery, for example consul://",
-                 {{"discovery", "token"}});
-  }
-  return absl::OkStatus();
+  return CheckSwarmOptions(request.swarm());
 }
 
 HostInfo DescribeHost(const Facts& facts, const Distro& distro, const RemoteHost& host) {
@@ -104,12 +98,10 @@ class Provisioning {
     if (purpose_ != Purpose::kConfigureTls) {
       call_.Progress(absl::StrCat("Provisioning with ", distro.name, "..."));
     }
-    if (request_.swarm().is_swarm()) {
-      call_.Warning("standalone Swarm containers are not started by this version");
-    }
     DM_RETURN_IF_ERROR(PrepareEngine(distro));
     DM_RETURN_IF_ERROR(Configure());
     DM_ASSIGN_OR_RETURN(const EngineVersion version, Check());
+    DM_RETURN_IF_ERROR(RunSwarm());
     HostInfo info = DescribeHost(facts_, distro, host_);
     info.set_docker_version(version.version);
     info.set_docker_api_version(version.api_version);
@@ -180,6 +172,7 @@ class Provisioning {
   absl::Status Configure() {
     Changes changes;
     AddCertificates(changes);
+    certificates_changed_ = !changes.certificates.empty();
     std::optional<std::string> daemon_json = facts_.daemon_json;
     if (purpose_ != Purpose::kConfigureTls) {
       DM_RETURN_IF_ERROR(AddConfiguration(changes, daemon_json));
@@ -275,12 +268,23 @@ class Provisioning {
         {{"step", "configure"}, {"storage_driver", name}});
   }
 
-  absl::StatusOr<EngineVersion> Check() {
+  EngineTls ClientTls() const {
     const auto& material = request_.tls();
-    const EngineTls tls = {material.ca_pem(), material.client_cert_pem(),
-                           material.client_key_pem()};
+    return {material.ca_pem(), material.client_cert_pem(), material.client_key_pem()};
+  }
+
+  // The engine's own swarm is not the provisioning's affair: see ConfigureSwarm().
+  absl::Status RunSwarm() {
+    const machine::v1::SwarmOptions& swarm = request_.swarm();
+    if (!swarm.is_swarm() || swarm.engine_mode()) return absl::OkStatus();
+    const absl::string_view ca = boot2docker() ? kBoot2dockerCaPath : kCaPath;
+    return RunStandaloneSwarm(call_, probe_, {EngineUrl(request_), ClientTls()}, swarm,
+                              ca.substr(0, ca.rfind('/')), certificates_changed_);
+  }
+
+  absl::StatusOr<EngineVersion> Check() {
     absl::StatusOr<EngineVersion> version =
-        CheckEngine(call_, probe_, EngineUrl(request_), tls, kCheckTimeout);
+        CheckEngine(call_, probe_, EngineUrl(request_), ClientTls(), kCheckTimeout);
     if (version.ok() || !absl::IsFailedPrecondition(version.status())) return version;
     return WithEngineLog(version.status());
   }
@@ -311,6 +315,7 @@ class Provisioning {
   Facts facts_;
   Init init_ = Init::kSystemd;
   bool changed_ = false;
+  bool certificates_changed_ = false;
   bool installed_ = false;
 };
 

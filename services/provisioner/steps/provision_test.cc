@@ -41,6 +41,12 @@ class FakeProbe final : public EngineProbe {
     return answer;
   }
 
+  absl::StatusOr<EngineAnswer> Send(common::CallScope&, absl::string_view,
+                                    const std::optional<EngineTls>&, absl::string_view,
+                                    absl::string_view, const std::string&) const override {
+    return absl::InternalError("no call of the API was expected");
+  }
+
   absl::StatusOr<EngineVersion> answer = EngineVersion{"20.10.24+dfsg1", "1.41"};
   mutable std::string url;
   mutable bool with_tls = false;
@@ -483,13 +489,13 @@ TEST_F(ProvisionTest, BadRequestsAreRefusedBeforeTheHostIsAsked) {
   EXPECT_EQ(host_.commands_run(), 0);
 }
 
-TEST_F(ProvisionTest, OtherSwarmDiscoveryIsWarnedAbout) {
+TEST_F(ProvisionTest, AStandaloneSwarmWithoutAnImageIsWarnedAbout) {
   ProvisionRequest request = Request();
   request.mutable_swarm()->set_is_swarm(true);
   request.mutable_swarm()->set_discovery("consul://x");
   host_.Answer(EngineHost(ProvisionedFacts(Request())));
   ASSERT_TRUE(Run(request).ok());
-  EXPECT_THAT(log_, Contains(HasSubstr("Swarm")));
+  EXPECT_THAT(log_, Contains(HasSubstr("--swarm-image")));
 }
 
 TEST_F(ProvisionTest, TheEngineMayHaveAnotherAddressAndPort) {

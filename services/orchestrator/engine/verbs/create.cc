@@ -4,6 +4,7 @@
 #include "services/orchestrator/engine/machine_material.h"
 #include "services/orchestrator/engine/operation_run.h"
 #include "services/orchestrator/engine/provision_steps.h"
+#include "services/orchestrator/engine/swarm_steps.h"
 #include "services/orchestrator/engine/verbs/verbs.h"
 
 namespace machine::orchestrator {
@@ -70,7 +71,7 @@ Verb MakeCreateVerb() {
                 DriverStep("driver_create", "Creating machine...", DriverAction::kCreate),
                 WaitForSshStep(),
                 ProvisionStep("Detecting the provisioner...", ProvisionAction::kProvision),
-                CheckDockerStep()},
+                CheckDockerStep(), SwarmStep()},
       .undo_steps = {DriverStep("driver_remove", "Removing the machine...", DriverAction::kRemove)},
       .undo = Undo,
       .succeed = Succeed,
