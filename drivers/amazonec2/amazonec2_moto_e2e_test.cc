@@ -56,7 +56,8 @@ class MotoE2eTest : public testing::Test {
     MachineSpec machine;
     machine.uid = kUid;
     machine.name = "dev";
-    machine.ssh_public_key = std::string(kTestKey);
+    // moto reads it, unlike the fake.
+    machine.ssh_public_key = conformance::Options().ssh_public_key;
     const auto options = MakeOptions(driver_, values);
     EXPECT_TRUE(options.ok()) << options.status();
     if (options.ok()) machine.options = *options;

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "drivers/sdk/cloud/json_api.h"
 #include "services/common/status/status.h"
 
@@ -113,6 +114,11 @@ bool IsRead(absl::string_view action) {
   return absl::StartsWith(action, "Describe") || absl::StartsWith(action, "Get");
 }
 
+// As forms are written, and AWS's own tools do: some that verify signatures write the form anew.
+std::string FormEncode(absl::string_view text) {
+  return absl::StrReplaceAll(PercentEncode(text), {{"%20", "+"}});
+}
+
 absl::Status NoAnswer(absl::string_view label, absl::string_view what) {
   return common::Error(absl::StatusCode::kUnavailable, machine::v1::ERROR_REASON_PROVIDER_DOWN,
                        absl::StrCat("AWS answered ", label, " ", what));
@@ -149,7 +155,7 @@ absl::StatusOr<XmlElement> AwsApi::Query(const common::CallScope& call, absl::st
                                          const Params& params) const {
   std::string body = absl::StrCat("Action=", action, "&Version=", options_.version);
   for (const auto& [name, value] : params) {
-    absl::StrAppend(&body, "&", PercentEncode(name), "=", PercentEncode(value));
+    absl::StrAppend(&body, "&", FormEncode(name), "=", FormEncode(value));
   }
   std::optional<XmlElement> root;
   DM_RETURN_IF_ERROR(Send(call,

@@ -114,7 +114,7 @@ TEST_F(AwsApiTest, SendsAFormAndReadsXml) {
   EXPECT_EQ(answer->Items("vpcSet")[1].Text("vpcId"), "");
   EXPECT_TRUE(answer->Items("none").empty());
   const fakes::Request sent = server.requests().back();
-  EXPECT_EQ(sent.body, "Action=DescribeVpcs&Version=2016-11-15&Filter.1.Name=a%20b%26c");
+  EXPECT_EQ(sent.body, "Action=DescribeVpcs&Version=2016-11-15&Filter.1.Name=a+b%26c");
   EXPECT_THAT(sent.Header("Authorization"), Not(HasSubstr("very-secret")));
 }
 
