@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include <algorithm>
@@ -36,6 +37,8 @@ constexpr absl::Duration kBackdate = absl::Minutes(5);
 constexpr size_t kMaxSubjectPart = 64;
 constexpr size_t kMaxDnsName = 253;
 constexpr size_t kMaxDnsLabel = 63;
+// RSA with 2048 bits, P-256 and Ed25519 have it.
+constexpr int kMinSecurityBits = 112;
 
 /// What the certificates of this file differ in.
 struct Template {
@@ -207,16 +210,58 @@ absl::Status SetTimes(Template& fields, absl::Duration lifetime, absl::Time auth
   return absl::OkStatus();
 }
 
-/// A new key and its certificate under `issuer`.
-absl::StatusOr<IssuedCert> Issue(const Template& fields, X509* issuer, EVP_PKEY* issuer_key) {
-  DM_ASSIGN_OR_RETURN(const KeyPtr key, NewKey());
-  DM_ASSIGN_OR_RETURN(const CertPtr cert, BuildCert(fields, key.get(), issuer, issuer_key));
+/// The certificate of `key` under `issuer`.
+absl::StatusOr<IssuedCert> Sign(const Template& fields, EVP_PKEY* key, X509* issuer,
+                                EVP_PKEY* issuer_key) {
+  DM_ASSIGN_OR_RETURN(const CertPtr cert, BuildCert(fields, key, issuer, issuer_key));
   IssuedCert issued{.not_before = fields.not_before, .not_after = fields.not_after};
   DM_ASSIGN_OR_RETURN(issued.cert_pem, CertPem(cert.get()));
-  DM_ASSIGN_OR_RETURN(issued.key_pem, KeyPem(key.get()));
   DM_ASSIGN_OR_RETURN(const CertInfo info, CertInfo::Parse(issued.cert_pem));
   issued.serial = info.serial;
   return issued;
+}
+
+/// A new key and its certificate under `issuer`.
+absl::StatusOr<IssuedCert> Issue(const Template& fields, X509* issuer, EVP_PKEY* issuer_key) {
+  DM_ASSIGN_OR_RETURN(const KeyPtr key, NewKey());
+  DM_ASSIGN_OR_RETURN(IssuedCert issued, Sign(fields, key.get(), issuer, issuer_key));
+  DM_ASSIGN_OR_RETURN(issued.key_pem, KeyPem(key.get()));
+  return issued;
+}
+
+/// All of a client's certificate but its times.
+absl::StatusOr<Template> ClientTemplate(const ClientIdentity& identity) {
+  Template fields{.common_name = identity.common_name,
+                  .organization = identity.organization,
+                  .extended_key_usage = "clientAuth"};
+  if (identity.uri.has_value()) {
+    if (!IsUri(*identity.uri)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("not a URI: \"", absl::CHexEscape(*identity.uri), "\""));
+    }
+    fields.names.reset(GENERAL_NAMES_new());
+    DM_RETURN_IF_ERROR(AddName(fields.names.get(), GEN_URI, *identity.uri));
+  } else if (identity.common_name.empty() && identity.organization.empty()) {
+    return absl::InvalidArgumentError("a client certificate needs a name");
+  }
+  return fields;
+}
+
+/// The public key of a request, which has to be one that TLS still takes.
+absl::StatusOr<KeyPtr> KeyOfRequest(absl::string_view request_pem) {
+  const BioPtr bio = ReadBio(request_pem);
+  const RequestPtr request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
+  KeyPtr key(request == nullptr ? nullptr : X509_REQ_get_pubkey(request.get()));
+  const bool signed_by_itself = key != nullptr && X509_REQ_verify(request.get(), key.get()) == 1;
+  ERR_clear_error();
+  if (key == nullptr) return absl::InvalidArgumentError("not a PKCS #10 certificate request");
+  if (!signed_by_itself) {
+    return absl::InvalidArgumentError("the certificate request is not signed with its own key");
+  }
+  if (EVP_PKEY_get_security_bits(key.get()) < kMinSecurityBits) {
+    return absl::InvalidArgumentError("the key of the certificate request is too short");
+  }
+  return key;
 }
 
 }  // namespace
@@ -282,21 +327,37 @@ absl::StatusOr<IssuedCert> CertAuthority::IssueServer(const std::vector<std::str
 
 absl::StatusOr<IssuedCert> CertAuthority::IssueClient(const ClientIdentity& identity,
                                                       absl::Duration lifetime) const {
-  Template fields{.common_name = identity.common_name,
-                  .organization = identity.organization,
-                  .extended_key_usage = "clientAuth"};
-  if (identity.uri.has_value()) {
-    if (!IsUri(*identity.uri)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("not a URI: \"", absl::CHexEscape(*identity.uri), "\""));
-    }
-    fields.names.reset(GENERAL_NAMES_new());
-    DM_RETURN_IF_ERROR(AddName(fields.names.get(), GEN_URI, *identity.uri));
-  } else if (identity.common_name.empty() && identity.organization.empty()) {
-    return absl::InvalidArgumentError("a client certificate needs a name");
-  }
+  DM_ASSIGN_OR_RETURN(Template fields, ClientTemplate(identity));
   DM_RETURN_IF_ERROR(SetTimes(fields, lifetime, state_->not_after, *state_->clock));
   return Issue(fields, state_->cert.get(), state_->key.get());
+}
+
+absl::StatusOr<IssuedCert> CertAuthority::SignClientRequest(absl::string_view request_pem,
+                                                            const ClientIdentity& identity,
+                                                            absl::Duration lifetime) const {
+  DM_ASSIGN_OR_RETURN(const KeyPtr key, KeyOfRequest(request_pem));
+  DM_ASSIGN_OR_RETURN(Template fields, ClientTemplate(identity));
+  DM_RETURN_IF_ERROR(SetTimes(fields, lifetime, state_->not_after, *state_->clock));
+  return Sign(fields, key.get(), state_->cert.get(), state_->key.get());
+}
+
+absl::StatusOr<CertRequest> MakeCertRequest(absl::string_view key_pem) {
+  DM_ASSIGN_OR_RETURN(const KeyPtr key, key_pem.empty() ? NewKey() : KeyFromPem(key_pem));
+  const RequestPtr request(X509_REQ_new());
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  const bool own_digest = EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_ED25519;
+  if (request == nullptr || X509_REQ_set_version(request.get(), X509_REQ_VERSION_1) != 1 ||
+      X509_REQ_set_pubkey(request.get(), key.get()) != 1 ||
+      X509_REQ_sign(request.get(), key.get(), own_digest ? nullptr : EVP_sha256()) == 0 ||
+      PEM_write_bio_X509_REQ(bio.get(), request.get()) != 1) {
+    return OpensslError("making a certificate request");
+  }
+  CertRequest made;
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);  // NOLINT(google-runtime-int)
+  made.request_pem = std::string(data, static_cast<size_t>(size));
+  DM_ASSIGN_OR_RETURN(made.key_pem, KeyPem(key.get()));
+  return made;
 }
 
 const std::string& CertAuthority::cert_pem() const { return state_->cert_pem; }

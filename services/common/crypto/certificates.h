@@ -35,6 +35,17 @@ struct ClientIdentity {
   std::optional<std::string> uri;
 };
 
+/// A private key and a request for a certificate of it.
+struct CertRequest {
+  /// PKCS#8, without a passphrase.
+  SecretString key_pem;
+  /// PKCS #10. It names nobody: whoever signs it knows for whom.
+  std::string request_pem;
+};
+
+/// A request for the key `key_pem`, or for a new ECDSA P-256 key where that is empty.
+absl::StatusOr<CertRequest> MakeCertRequest(absl::string_view key_pem = "");
+
 /// What a server's certificate may be used for.
 enum class ServerUse {
   kServer,
@@ -69,6 +80,12 @@ class CertAuthority {
   /// The same for a client.
   absl::StatusOr<IssuedCert> IssueClient(const ClientIdentity& identity,
                                          absl::Duration lifetime) const;
+
+  /// A certificate for the key of a PKCS #10 request, from which nothing else is taken; key_pem is
+  /// empty. INVALID_ARGUMENT when it is none, is not signed with its own key, or has a weak one.
+  absl::StatusOr<IssuedCert> SignClientRequest(absl::string_view request_pem,
+                                               const ClientIdentity& identity,
+                                               absl::Duration lifetime) const;
 
   const std::string& cert_pem() const;
   /// PKCS#8. Leaves the process only sealed.

@@ -263,5 +263,42 @@ TEST_F(CertificatesTest, AClientNeedsAnIdentityThatFits) {
   EXPECT_EQ(code({.common_name = "Ærøskøbing"}), absl::StatusCode::kOk);
 }
 
+TEST(CertRequestTest, IsSignedForWhomTheAuthorityKnowsAndForItsKeyOnly) {
+  const auto ca = CertAuthority::Create("team", absl::Hours(1));
+  ASSERT_TRUE(ca.ok()) << ca.status();
+  const auto request = MakeCertRequest();
+  ASSERT_TRUE(request.ok()) << request.status();
+  const auto issued = ca->SignClientRequest(
+      request->request_pem, {.common_name = "ann", .uri = "urn:docker-machine:user:ann"},
+      absl::Minutes(5));
+  ASSERT_TRUE(issued.ok()) << issued.status();
+  EXPECT_TRUE(issued->key_pem.empty());
+  EXPECT_TRUE(VerifySignedBy(issued->cert_pem, ca->cert_pem()).ok());
+  EXPECT_TRUE(KeyMatchesCert(request->key_pem.view(), issued->cert_pem).ok());
+  EXPECT_THAT(CertInfo::Parse(issued->cert_pem)->uris,
+              testing::ElementsAre("urn:docker-machine:user:ann"));
+  // A renewal keeps the key.
+  const auto again = MakeCertRequest(request->key_pem.view());
+  ASSERT_TRUE(again.ok()) << again.status();
+  const auto renewed =
+      ca->SignClientRequest(again->request_pem, {.common_name = "ann"}, absl::Minutes(5));
+  ASSERT_TRUE(renewed.ok()) << renewed.status();
+  EXPECT_TRUE(KeyMatchesCert(request->key_pem.view(), renewed->cert_pem).ok());
+}
+
+TEST(CertRequestTest, WhatIsNoRequestOrWasChangedIsRefused) {
+  const auto ca = CertAuthority::Create("team", absl::Hours(1));
+  ASSERT_TRUE(ca.ok()) << ca.status();
+  const auto sign = [&](const std::string& text) {
+    return ca->SignClientRequest(text, {.common_name = "ann"}, absl::Minutes(5)).status().code();
+  };
+  EXPECT_EQ(sign(""), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(sign(ca->cert_pem()), absl::StatusCode::kInvalidArgument);
+  std::string changed = MakeCertRequest()->request_pem;
+  const size_t at = changed.size() / 2;
+  changed[at] = changed[at] == 'A' ? 'B' : 'A';
+  EXPECT_EQ(sign(changed), absl::StatusCode::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace machine::common

@@ -4,6 +4,8 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/auth_metadata_processor.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <openssl/crypto.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "services/common/rpc/channel.h"
+#include "services/common/status/grpc_status.h"
 #include "services/common/status/status.h"
 
 namespace machine::common {
@@ -24,6 +27,7 @@ namespace {
 
 constexpr size_t kMaxSocketPath = sizeof(sockaddr_un{}.sun_path) - 1;
 constexpr int kMaxReceiveBytes = 4 << 20;
+constexpr unsigned kTlsRefreshSeconds = 2;
 
 // Refuses calls without the cookie before any handler sees them.
 class CookieCheck final : public grpc::AuthMetadataProcessor {
@@ -44,6 +48,39 @@ class CookieCheck final : public grpc::AuthMetadataProcessor {
 
  private:
   const std::string cookie_;
+};
+
+// Asks the guard before any handler sees a call.
+class GuardCheck final : public grpc::AuthMetadataProcessor {
+ public:
+  explicit GuardCheck(CallGuard& guard) : guard_(guard) {}
+
+  bool IsBlocking() const override { return false; }
+
+  grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* context, OutputMetadata*,
+                       OutputMetadata*) override {
+    const auto path = metadata.find(":path");
+    const absl::string_view method =
+        path == metadata.end() ? absl::string_view()
+                               : absl::string_view(path->second.data(), path->second.size());
+    return ToGrpcStatus(guard_.Admit(method, *context));
+  }
+
+ private:
+  CallGuard& guard_;
+};
+
+class GuardInterceptorFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  explicit GuardInterceptorFactory(CallGuard& guard) : guard_(guard) {}
+
+  grpc::experimental::Interceptor* CreateServerInterceptor(
+      grpc::experimental::ServerRpcInfo* info) override {
+    return guard_.Follow(*info).release();  // gRPC owns it.
+  }
+
+ private:
+  CallGuard& guard_;
 };
 
 // Counts each call by method and status, with its duration.
@@ -129,6 +166,62 @@ absl::Status PrepareSocketPath(absl::string_view path) {
   return absl::OkStatus();
 }
 
+bool IsLoopback(absl::string_view address) {
+  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "[::1]:");
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MainCredentials(
+    const RpcServerOptions& options) {
+  absl::string_view path = options.address;
+  if (absl::ConsumePrefix(&path, "unix:")) {
+    DM_RETURN_IF_ERROR(PrepareSocketPath(path));
+    std::shared_ptr<grpc::ServerCredentials> credentials =
+        grpc::experimental::LocalServerCredentials(UDS);
+    if (!options.cookie.empty()) {
+      credentials->SetAuthMetadataProcessor(std::make_shared<CookieCheck>(options.cookie));
+    }
+    return credentials;
+  }
+  if (options.insecure_loopback && IsLoopback(options.address)) {
+    return grpc::InsecureServerCredentials();
+  }
+  return InvalidField("address", absl::StrCat("cannot listen on ", options.address,
+                                              ": only unix:PATH is supported without TLS"));
+}
+
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials(const RpcServerTls& tls, CallGuard& guard) {
+  grpc::experimental::TlsServerCredentialsOptions options(
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+          tls.key_path, tls.cert_path, tls.client_ca_path, kTlsRefreshSeconds));
+  options.watch_identity_key_cert_pairs();
+  options.watch_root_certs();
+  // Verified where there is one: who has none yet may still join.
+  options.set_cert_request_type(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  auto credentials = grpc::experimental::TlsServerCredentials(options);
+  credentials->SetAuthMetadataProcessor(std::make_shared<GuardCheck>(guard));
+  return credentials;
+}
+
+// "host:0" with the port that was chosen.
+std::string WithPort(absl::string_view address, int port) {
+  if (!absl::EndsWith(address, ":0")) return std::string(address);
+  return absl::StrCat(absl::StripSuffix(address, ":0"), ":", port);
+}
+
+std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> Interceptors(
+    const RpcServerOptions& options) {
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+  // The guard comes first: what it makes of an answer is what the others see.
+  if (options.guard != nullptr) {
+    creators.push_back(std::make_unique<GuardInterceptorFactory>(*options.guard));
+  }
+  creators.push_back(std::make_unique<AnswerInterceptorFactory>());
+  if (options.metrics != nullptr) {
+    creators.push_back(std::make_unique<MetricsInterceptorFactory>(options.metrics->rpc()));
+  }
+  return creators;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& options) {
@@ -141,40 +234,41 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptio
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 
-  std::shared_ptr<grpc::ServerCredentials> credentials;
-  absl::string_view path = options.address;
-  if (absl::ConsumePrefix(&path, "unix:")) {
-    DM_RETURN_IF_ERROR(PrepareSocketPath(path));
-    credentials = grpc::experimental::LocalServerCredentials(UDS);
-    if (!options.cookie.empty()) {
-      credentials->SetAuthMetadataProcessor(std::make_shared<CookieCheck>(options.cookie));
-    }
-  } else if (options.insecure_loopback && (absl::StartsWith(options.address, "127.") ||
-                                           absl::StartsWith(options.address, "[::1]:"))) {
-    credentials = grpc::InsecureServerCredentials();
-  } else {
-    return InvalidField("address", absl::StrCat("cannot listen on ", options.address,
-                                                ": only unix:PATH is supported without TLS"));
-  }
+  DM_ASSIGN_OR_RETURN(const auto credentials, MainCredentials(options));
   int port = 0;
+  int tls_port = 0;
+  int plaintext_port = 0;
   builder.AddListeningPort(options.address, credentials, &port);
-  for (grpc::Service* service : options.services) builder.RegisterService(service);
-  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
-  creators.push_back(std::make_unique<AnswerInterceptorFactory>());
-  if (options.metrics != nullptr) {
-    creators.push_back(std::make_unique<MetricsInterceptorFactory>(options.metrics->rpc()));
+  if (options.tls.has_value()) {
+    builder.AddListeningPort(options.tls->address, TlsCredentials(*options.tls, *options.guard),
+                             &tls_port);
   }
-  builder.experimental().SetInterceptorCreators(std::move(creators));
+  if (!options.plaintext_address.empty()) {
+    if (!IsLoopback(options.plaintext_address)) {
+      return InvalidField("plaintext_address",
+                          absl::StrCat("cannot listen on ", options.plaintext_address,
+                                       ": without TLS only 127.0.0.1 and [::1] are possible"));
+    }
+    builder.AddListeningPort(options.plaintext_address,
+                             grpc::experimental::LocalServerCredentials(LOCAL_TCP),
+                             &plaintext_port);
+  }
+  for (grpc::Service* service : options.services) builder.RegisterService(service);
+  builder.experimental().SetInterceptorCreators(Interceptors(options));
 
   auto server = std::unique_ptr<RpcServer>(new RpcServer);
   server->server_ = builder.BuildAndStart();
-  if (server->server_ == nullptr || port == 0) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address));
+  const auto refused = [](absl::string_view address) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", address));
+  };
+  if (options.tls.has_value() && tls_port == 0) return refused(options.tls->address);
+  if (!options.plaintext_address.empty() && plaintext_port == 0) {
+    return refused(options.plaintext_address);
   }
-  server->address_ = options.address;
-  if (absl::EndsWith(server->address_, ":0")) {
-    server->address_ = absl::StrCat(absl::StripSuffix(server->address_, ":0"), ":", port);
-  }
+  if (server->server_ == nullptr || port == 0) return refused(options.address);
+  server->address_ = WithPort(options.address, port);
+  if (options.tls.has_value()) server->tls_address_ = WithPort(options.tls->address, tls_port);
+  server->plaintext_address_ = WithPort(options.plaintext_address, plaintext_port);
   server->server_->GetHealthCheckService()->SetServingStatus(true);
   return server;
 }

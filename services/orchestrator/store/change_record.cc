@@ -20,6 +20,7 @@ ChangeRecord ToChangeRecord(const StoreChanges& changes) {
   }
   record.mutable_cancels()->Add(changes.cancels.begin(), changes.cancels.end());
   record.mutable_drivers()->Add(changes.drivers.begin(), changes.drivers.end());
+  record.set_access(changes.access);
   return record;
 }
 
@@ -33,6 +34,7 @@ StoreChanges FromChangeRecord(ChangeRecord record) {
   }
   changes.cancels.assign(record.cancels().begin(), record.cancels().end());
   changes.drivers.assign(record.drivers().begin(), record.drivers().end());
+  changes.access = record.access();
   return changes;
 }
 

@@ -55,6 +55,15 @@ const std::vector<Table>& Tables() {
       {"drivers", {{"name", Type::kText}, {"record", Type::kBlob}}},
       {"tombstones", {{"uid", Type::kText}, {"next_attempt", Type::kInt}, {"record", Type::kBlob}}},
       {"credentials", {{"name", Type::kText}, {"record", Type::kBlob}}},
+      {"users", {{"id", Type::kText}, {"record", Type::kBlob}}},
+      {"grants",
+       {{"name", Type::kText},
+        {"user_id", Type::kText},
+        {"create_time", Type::kInt},
+        {"record", Type::kBlob}}},
+      {"join_tokens",
+       {{"hash", Type::kText}, {"user_id", Type::kText}, {"expire_time", Type::kInt}}},
+      {"audit", {{"sequence", Type::kInt}, {"entry", Type::kBlob}}},
   };
   return tables;
 }

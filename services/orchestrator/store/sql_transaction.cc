@@ -10,15 +10,6 @@
 namespace machine::orchestrator {
 namespace {
 
-google::protobuf::Timestamp ToTimestamp(absl::Time time) {
-  google::protobuf::Timestamp timestamp;
-  const int64_t seconds = absl::ToUnixSeconds(time);
-  timestamp.set_seconds(seconds);
-  timestamp.set_nanos(
-      static_cast<int32_t>((time - absl::FromUnixSeconds(seconds)) / absl::Nanoseconds(1)));
-  return timestamp;
-}
-
 std::string MachineId(const MachineRecord& record) {
   return std::string(absl::StripPrefix(record.machine().name(), "machines/"));
 }
@@ -41,6 +32,15 @@ absl::Status NoOperation(absl::string_view name) {
 }
 
 }  // namespace
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  google::protobuf::Timestamp timestamp;
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  timestamp.set_seconds(seconds);
+  timestamp.set_nanos(
+      static_cast<int32_t>((time - absl::FromUnixSeconds(seconds)) / absl::Nanoseconds(1)));
+  return timestamp;
+}
 
 void SqlTransaction::Stamp(MachineRecord& record, int64_t revision,
                            absl::string_view pending_operation) {

@@ -17,6 +17,9 @@ namespace machine::orchestrator {
 /// Microseconds since 1970, as the tables have it.
 int64_t ToMicros(absl::Time time);
 
+/// As messages have it.
+google::protobuf::Timestamp ToTimestamp(absl::Time time);
+
 /// Reads on a connection inside whose transaction the caller has begun.
 class SqlReader final {
  public:
@@ -45,6 +48,11 @@ class SqlReader final {
   absl::StatusOr<std::vector<TombstoneRecord>> ListTombstones(absl::Time due, int limit);
   absl::StatusOr<std::optional<CredentialRecord>> FindCredential(absl::string_view name);
   absl::StatusOr<std::vector<CredentialRecord>> ListCredentials();
+  absl::StatusOr<std::optional<UserRecord>> FindUser(absl::string_view id);
+  absl::StatusOr<std::vector<UserRecord>> ListUsers();
+  absl::StatusOr<std::vector<machine::v1::Grant>> ListGrants();
+  absl::StatusOr<std::optional<JoinTokenRecord>> FindJoinToken(absl::string_view hash);
+  absl::StatusOr<std::vector<machine::v1::AuditEntry>> ListAudit(int64_t before, int limit);
 
  private:
   SqlConnection& db_;
@@ -105,6 +113,20 @@ class SqlReading : public Interface {
   absl::StatusOr<std::vector<CredentialRecord>> ListCredentials() override {
     return reader_.ListCredentials();
   }
+  absl::StatusOr<std::optional<UserRecord>> FindUser(absl::string_view id) override {
+    return reader_.FindUser(id);
+  }
+  absl::StatusOr<std::vector<UserRecord>> ListUsers() override { return reader_.ListUsers(); }
+  absl::StatusOr<std::vector<machine::v1::Grant>> ListGrants() override {
+    return reader_.ListGrants();
+  }
+  absl::StatusOr<std::optional<JoinTokenRecord>> FindJoinToken(absl::string_view hash) override {
+    return reader_.FindJoinToken(hash);
+  }
+  absl::StatusOr<std::vector<machine::v1::AuditEntry>> ListAudit(int64_t before,
+                                                                 int limit) override {
+    return reader_.ListAudit(before, limit);
+  }
 
  protected:
   SqlReader reader_;
@@ -149,6 +171,13 @@ class SqlTransaction final : public SqlReading<StoreTransaction> {
   absl::Status PutCertificate(const CertificateRecord& record) override;
   absl::Status PutDriver(const DriverRecord& record) override;
   absl::Status DeleteDriver(absl::string_view name) override;
+  absl::Status PutUser(const UserRecord& record) override;
+  absl::Status DeleteUser(absl::string_view id) override;
+  absl::Status PutGrant(const machine::v1::Grant& grant) override;
+  absl::Status DeleteGrant(absl::string_view name) override;
+  absl::Status PutJoinToken(const JoinTokenRecord& record) override;
+  absl::Status DeleteJoinToken(absl::string_view hash) override;
+  absl::Status AppendAudit(machine::v1::AuditEntry& entry) override;
 
   /// As Store::ClaimOperations.
   absl::StatusOr<std::vector<OperationRecord>> Claim(absl::string_view owner, int limit);

@@ -80,8 +80,8 @@ absl::Status CheckIntegrity(SqliteConnection& db, absl::string_view path, absl::
   sqlite3_progress_handler(db.handle(), kInstructionsPerLook, PastDeadline, &deadline);
   absl::Cleanup unset = [&] { sqlite3_progress_handler(db.handle(), 0, nullptr, nullptr); };
   for (const absl::string_view table :
-       {"machines", "secrets", "certificates", "drivers", "orchestrator", "operations", "requests",
-        "events", "tombstones", "credentials"}) {
+       {"machines", "secrets", "certificates", "drivers", "users", "grants", "join_tokens",
+        "orchestrator", "operations", "requests", "events", "tombstones", "credentials", "audit"}) {
     DM_ASSIGN_OR_RETURN(SqlStatement exists,
                         db.Query("SELECT 1 FROM sqlite_master WHERE name = ?1", table));
     DM_ASSIGN_OR_RETURN(const bool found, exists.Step());

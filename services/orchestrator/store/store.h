@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/longrunning/operations.pb.h"
+#include "machine/v1/access.pb.h"
 #include "machine/v1/operations.pb.h"
 #include "services/orchestrator/store/records.pb.h"
 
@@ -29,6 +30,7 @@ using ::orchestrator::store::DriverRecord;
 using ::orchestrator::store::MachineRecord;
 using ::orchestrator::store::OperationRecord;
 using ::orchestrator::store::TombstoneRecord;
+using ::orchestrator::store::UserRecord;
 
 /// A mutation that was asked for with a request_id.
 struct RequestRecord {
@@ -38,6 +40,15 @@ struct RequestRecord {
   std::string body_hash;
   /// "operations/{id}"; empty for a mutation that was done at once.
   std::string operation;
+};
+
+/// A token with which a client may join, once.
+struct JoinTokenRecord {
+  /// SHA-256 of its secret part, as hexadecimal digits: the token itself is not stored.
+  std::string hash;
+  /// Id of the user it is for.
+  std::string user_id;
+  absl::Time expire_time;
 };
 
 /// How long a request_id is remembered.
@@ -87,6 +98,18 @@ class StoreReader {
       absl::string_view name) = 0;
   /// By name.
   virtual absl::StatusOr<std::vector<CredentialRecord>> ListCredentials() = 0;
+
+  /// By id, without "users/".
+  virtual absl::StatusOr<std::optional<UserRecord>> FindUser(absl::string_view id) = 0;
+  /// In the order of their ids.
+  virtual absl::StatusOr<std::vector<UserRecord>> ListUsers() = 0;
+  /// In the order they were made.
+  virtual absl::StatusOr<std::vector<machine::v1::Grant>> ListGrants() = 0;
+  /// Also one that has ended.
+  virtual absl::StatusOr<std::optional<JoinTokenRecord>> FindJoinToken(absl::string_view hash) = 0;
+  /// Newest first; at most `limit` with a sequence below `before`.
+  virtual absl::StatusOr<std::vector<machine::v1::AuditEntry>> ListAudit(int64_t before,
+                                                                         int limit) = 0;
 };
 
 /// Reads and writes inside one transaction; sees its own writes. When the closure returns an error,
@@ -145,6 +168,20 @@ class StoreTransaction : public StoreReader {
   virtual absl::Status PutCertificate(const CertificateRecord& record) = 0;
   virtual absl::Status PutDriver(const DriverRecord& record) = 0;
   virtual absl::Status DeleteDriver(absl::string_view name) = 0;
+
+  /// Inserts or replaces the user `record.user().name()`.
+  virtual absl::Status PutUser(const UserRecord& record) = 0;
+  /// Removes the user with its grants and join tokens; OK when it is not there.
+  virtual absl::Status DeleteUser(absl::string_view id) = 0;
+  virtual absl::Status PutGrant(const machine::v1::Grant& grant) = 0;
+  /// `name` is "grants/{id}". Errors: NOT_FOUND GRANT_NOT_FOUND.
+  virtual absl::Status DeleteGrant(absl::string_view name) = 0;
+  /// Also forgets the tokens that have ended.
+  virtual absl::Status PutJoinToken(const JoinTokenRecord& record) = 0;
+  /// OK when it is not there.
+  virtual absl::Status DeleteJoinToken(absl::string_view hash) = 0;
+  /// Appends to the audit log: sets sequence, time and hash (see audit_chain.h) in `entry`.
+  virtual absl::Status AppendAudit(machine::v1::AuditEntry& entry) = 0;
 };
 
 /// What one committed transaction changed.
@@ -165,6 +202,8 @@ struct StoreChanges {
   std::vector<std::string> cancels;
   /// Names of registered drivers that were added, replaced or removed.
   std::vector<std::string> drivers;
+  /// Users or grants were changed.
+  bool access = false;
   /// This process was away from a shared store for so long that changes of others are no longer
   /// known: what it has in memory is not to be trusted.
   bool missed = false;
@@ -174,7 +213,7 @@ struct StoreChanges {
 
   bool empty() const {
     return machines.empty() && events.empty() && cancels.empty() && drivers.empty() && !missed &&
-           observed_us == 0;
+           observed_us == 0 && !access;
   }
 };
 
