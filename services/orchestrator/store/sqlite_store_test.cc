@@ -27,6 +27,7 @@
 #include "services/common/file/small_disk_for_test.h"
 #include "services/common/process/unique_fd.h"
 #include "services/common/status/status.h"
+#include "services/orchestrator/store/sqlite_schema.h"
 #include "services/orchestrator/store/test_records.h"
 
 namespace machine::orchestrator {
@@ -174,8 +175,9 @@ TEST_F(SqliteStoreTest, AStoreOfANewerVersionIsLeftAsItIs) {
   const std::string before = *common::ReadFile(path_);
   const absl::Status status = SqliteStore::Open(path_).status();
   EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_STATE_TOO_NEW);
-  EXPECT_EQ(status.message(), absl::StrCat("the store ", path_, " was written by a newer version ",
-                                           "(schema 7; this one knows 1)"));
+  EXPECT_EQ(status.message(),
+            absl::StrCat("the store ", path_, " was written by a newer version ",
+                         "(schema 7; this one knows ", SqliteMigrations().size(), ")"));
   EXPECT_EQ(*common::ReadFile(path_), before);
 }
 
