@@ -1,11 +1,13 @@
 #include "cli/commands/access.h"
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "cli/args/flags.h"
 #include "cli/commands/dial.h"
 #include "cli/commands/errors.h"
 #include "cli/commands/machines.h"
+#include "cli/commands/tunnel.h"
 #include "services/common/file/file.h"
 #include "services/common/legacy/machine_config.h"
 #include "services/common/status/status.h"
@@ -86,7 +88,15 @@ absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view mach
     }
   }
   const HostPort target = SplitUrl(access.url);
-  DM_RETURN_IF_ERROR(TryConnect(target.host, target.port));
+  const absl::Status reached = TryConnect(target.host, target.port);
+  if (reached.ok()) return access;
+  // A private orchestrator has the same way to the machine as this process.
+  int port = 0;
+  if (context.orchestrator.is_private() || !absl::SimpleAtoi(target.port, &port)) return reached;
+  DM_ASSIGN_OR_RETURN(const std::string local,
+                      BackgroundTunnel(context, std::string(machine), port));
+  // Engines are certified for this name, too.
+  access.url = absl::StrCat("tcp://localhost:", SplitUrl(local).port);
   return access;
 }
 

@@ -22,7 +22,8 @@ struct Access {
 };
 
 /// Asks for the access to `machine`, has its files in place, and sees whether something accepts
-/// connections at the URL. With `swarm`, the access to the swarm whose master the machine is.
+/// connections at the URL; where nothing does and the orchestrator is a shared one, the URL is that
+/// of a tunnel through it. With `swarm`, the access to the swarm whose master the machine is.
 absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view machine, bool swarm);
 
 /// The access to `machine` as --output prints it.

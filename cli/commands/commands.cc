@@ -5,6 +5,7 @@ namespace machine::cli {
 Commands MakeCommands() {
   Commands commands;
   commands.push_back(MakeActiveCommand());
+  commands.push_back(MakeAuditCommand());
   commands.push_back(MakeCompleteCommand());
   commands.push_back(MakeCompletionCommand());
   commands.push_back(MakeConfigCommand());
@@ -13,10 +14,12 @@ Commands MakeCommands() {
   commands.push_back(MakeEnvCommand());
   commands.push_back(MakeExportCommand());
   commands.push_back(MakeGcCommand());
+  commands.push_back(MakeGrantCommand());
   commands.push_back(MakeImportCommand());
   commands.push_back(MakeInspectCommand());
   commands.push_back(MakeIpCommand());
   commands.push_back(MakeKillCommand());
+  commands.push_back(MakeLoginCommand());
   commands.push_back(MakeLogsCommand());
   commands.push_back(MakeLsCommand());
   commands.push_back(MakeManCommand());
@@ -26,6 +29,7 @@ Commands MakeCommands() {
   commands.push_back(MakeRestartCommand());
   commands.push_back(MakeRmCommand());
   commands.push_back(MakeScpCommand());
+  commands.push_back(MakeServerCommand());
   commands.push_back(MakeShellInitCommand());
   commands.push_back(MakeSshCommand());
   commands.push_back(MakeSshHostKeyCommand());
@@ -33,9 +37,11 @@ Commands MakeCommands() {
   commands.push_back(MakeStartCommand());
   commands.push_back(MakeStatusCommand());
   commands.push_back(MakeStopCommand());
+  commands.push_back(MakeTunnelCommand());
   commands.push_back(MakeUpgradeCommand());
   commands.push_back(MakeUrlCommand());
   commands.push_back(MakeUseCommand());
+  commands.push_back(MakeUserCommand());
   commands.push_back(MakeVersionCommand());
   return commands;
 }

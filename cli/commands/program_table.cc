@@ -27,7 +27,7 @@ std::vector<Flag> GlobalFlags(const Environment& env) {
        {"MACHINE_STORAGE_PATH"}},
       {{"host"},
        text,
-       "Orchestrator to use instead of this user's own: HOST:PORT or unix:PATH",
+       "Orchestrator to use instead of this user's own: HOST:PORT, unix:PATH or a name",
        "",
        {"MACHINE_HOST"}},
       {{"tls-ca-cert"}, text, "CA to verify remotes against", "", {"MACHINE_TLS_CA_CERT"}},

@@ -6,12 +6,17 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "cli/autostart/private_connector.h"
+#include "cli/connect/enrolment.h"
 #include "services/common/status/status.h"
 
 namespace machine::cli {
 namespace {
+
+// The user's own orchestrator, whatever the current context is.
+constexpr absl::string_view kPrivate = "private";
 
 std::string OwnExecutable() {
   char path[PATH_MAX];
@@ -26,7 +31,11 @@ TargetConnector::TargetConnector(TargetOptions options, const Environment& env, 
 
 absl::StatusOr<std::unique_ptr<Connector>> TargetConnector::Choose() {
   std::optional<Context> context;
-  if (!options_.host.empty()) {
+  if (options_.host == kPrivate) {
+    context = std::nullopt;
+  } else if (!options_.host.empty() && !absl::StrContains(options_.host, ':')) {
+    DM_ASSIGN_OR_RETURN(context, NamedContext(options_.storage_path, options_.host));
+  } else if (!options_.host.empty()) {
     context = Context{.name = "",
                       .address = options_.host,
                       .ca_file = options_.ca_file,
@@ -37,6 +46,12 @@ absl::StatusOr<std::unique_ptr<Connector>> TargetConnector::Choose() {
   }
   if (context.has_value()) {
     DM_ASSIGN_OR_RETURN(common::Channel channel, Dial(*context));
+    if (context->uses_tls()) {
+      DM_ASSIGN_OR_RETURN(const bool renewed, KeepCertificate(*context, channel));
+      if (renewed) {
+        DM_ASSIGN_OR_RETURN(channel, Dial(*context));
+      }
+    }
     return std::make_unique<RemoteConnector>(std::move(channel));
   }
   return std::make_unique<PrivateConnector>(

@@ -16,7 +16,8 @@ namespace machine::cli {
 /// What the global flags say about the orchestrator.
 struct TargetOptions {
   std::string storage_path;
-  /// --host or MACHINE_HOST; empty means the current context, else the private orchestrator.
+  /// --host or MACHINE_HOST, an address or the name of a context; empty means the current context,
+  /// else the private orchestrator.
   std::string host;
   /// Credentials for `host`.
   std::string ca_file;

@@ -3,11 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdlib>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -16,6 +18,7 @@
 #include "services/common/log/log.h"
 #include "services/common/status/status.h"
 #include "services/common/version/version.h"
+#include "services/orchestrator/config_file.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -29,6 +32,7 @@ constexpr absl::Duration kMinLeaseTime = absl::Seconds(1);
 
 constexpr char kHelp[] = R"(Usage: machine-orchestrator [OPTIONS]
        machine-orchestrator store backup|restore|migrate   See store --help
+       machine-orchestrator user token USER                See user --help
 
 Creates and manages Docker hosts, and serves machine.v1 to docker-machine and other gRPC clients.
 
@@ -49,6 +53,16 @@ Options:
    --store-file PATH     Read that URL, maybe with a password, from a file that only you can read
    --lease-time DURATION With --store: when others take over the operations of an orchestrator that
                          gives no sign of life (default 30s)
+   --listen HOST:PORT    Serve users elsewhere, who show certificates: see machine-orchestrator user
+   --tls-name NAME       With --listen: one more name or address by which it is reached; may be given
+                         several times. This host's own are known
+   --tls-cert FILE       With --listen: the server's certificate, then its authorities up to the one
+   --tls-key FILE        that users are to trust, and its key, both PEM, instead of ones that are made
+   --client-ca FILE      With --listen: also accept clients of this authority, PEM. The URI in a
+                         client's certificate, urn:docker-machine:user:ID, says which user it is
+   --listen-plaintext A  Serve everybody on this host as admin, without TLS; A is 127.0.0.1:PORT
+   --config FILE         Read options from a YAML file, "storage-path: /srv/machine" and so on, with a
+                         list for an option that is given several times; the command line wins
    --metrics-address A   Serve Prometheus metrics at http://A/metrics, A being 127.0.0.1:PORT
    --log-level LEVEL     debug, info, warning or error (default info)
    --version             Show the version
@@ -69,11 +83,58 @@ std::string ProgramPath() {
   return length > 0 ? std::string(path.data(), static_cast<size_t>(length)) : "";
 }
 
+absl::Status CheckHostPort(absl::string_view option, absl::string_view value) {
+  const size_t colon = value.rfind(':');
+  uint32_t port = 0;
+  if (colon != absl::string_view::npos && colon > 0 &&
+      absl::SimpleAtoi(value.substr(colon + 1), &port) && port <= 65535) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, ": \"", value, "\" is not HOST:PORT, such as 0.0.0.0:7676"));
+}
+
+// What belongs together, once all is known.
+absl::Status CheckListener(const Config& config) {
+  if (config.tls_cert.empty() != config.tls_key.empty()) {
+    return absl::InvalidArgumentError("--tls-cert and --tls-key belong together");
+  }
+  const bool details =
+      !config.tls_names.empty() || !config.tls_cert.empty() || !config.client_ca.empty();
+  if (details && config.listen.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls-name, --tls-cert and --client-ca say how to --listen: give that, too");
+  }
+  if (config.private_mode && (!config.listen.empty() || !config.listen_plaintext.empty())) {
+    return absl::InvalidArgumentError("--private serves one user: it cannot be used with --listen");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SetOption(Config& config, absl::string_view name, absl::string_view value) {
   if (name == "--storage-path") {
     config.storage_path = std::string(value);
   } else if (name == "--libexec-dir") {
     config.libexec_dir = std::string(value);
+  } else if (name == "--listen") {
+    DM_RETURN_IF_ERROR(CheckHostPort(name, value));
+    config.listen = std::string(value);
+  } else if (name == "--listen-plaintext") {
+    DM_RETURN_IF_ERROR(CheckHostPort(name, value));
+    if (!absl::StartsWith(value, "127.") && !absl::StartsWith(value, "[::1]:")) {
+      return absl::InvalidArgumentError(
+          "--listen-plaintext: without TLS only 127.0.0.1:PORT and [::1]:PORT are possible; use "
+          "--listen");
+    }
+    config.listen_plaintext = std::string(value);
+  } else if (name == "--tls-name") {
+    config.tls_names.emplace_back(value);
+  } else if (name == "--tls-cert") {
+    config.tls_cert = std::string(value);
+  } else if (name == "--tls-key") {
+    config.tls_key = std::string(value);
+  } else if (name == "--client-ca") {
+    config.client_ca = std::string(value);
   } else if (name == "--metrics-address") {
     config.metrics_address = std::string(value);
   } else if (name == "--idle-exit") {
@@ -141,15 +202,17 @@ std::string Config::runtime_dir() const {
 }
 
 absl::StatusOr<Config> ReadConfig(int argc, const char* const* argv, ShowText& show) {
+  DM_ASSIGN_OR_RETURN(const std::vector<std::string> words,
+                      WithConfigFile({argv + std::min(argc, 1), argv + argc}));
   Config config;
   config.storage_path = Environment("MACHINE_STORAGE_PATH");
   config.libexec_dir = Environment("MACHINE_LIBEXEC");
   bool idle_exit_given = false;
   std::string store_option = "MACHINE_STORE";
   std::string store_url = Environment("MACHINE_STORE");
-  for (int i = 1; i < argc; ++i) {
+  for (size_t i = 0; i < words.size(); ++i) {
     const std::pair<absl::string_view, absl::string_view> option =
-        absl::StrSplit(absl::string_view(argv[i]), absl::MaxSplits('=', 1));
+        absl::StrSplit(absl::string_view(words[i]), absl::MaxSplits('=', 1));
     absl::string_view value = option.second;
     if (option.first == "--help" || option.first == "-h") {
       show.text = kHelp;
@@ -163,11 +226,11 @@ absl::StatusOr<Config> ReadConfig(int argc, const char* const* argv, ShowText& s
       config.private_mode = true;
       continue;
     }
-    if (!absl::StrContains(argv[i], '=')) {
-      if (i + 1 == argc) {
+    if (!absl::StrContains(words[i], '=')) {
+      if (i + 1 == words.size()) {
         return absl::InvalidArgumentError(absl::StrCat(option.first, " needs a value"));
       }
-      value = argv[++i];
+      value = words[++i];
     }
     idle_exit_given = idle_exit_given || option.first == "--idle-exit";
     if (option.first == "--store") {
@@ -180,6 +243,7 @@ absl::StatusOr<Config> ReadConfig(int argc, const char* const* argv, ShowText& s
     }
     store_option = std::string(option.first);
   }
+  DM_RETURN_IF_ERROR(CheckListener(config));
   // A private orchestrator has a store of its own, whatever the environment says.
   if (!store_url.empty() && (store_option != "MACHINE_STORE" || !config.private_mode)) {
     DM_RETURN_IF_ERROR(SetStore(config, store_option, store_url));

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -27,12 +28,24 @@ struct Config {
   std::string libexec_dir;
   /// The database that this orchestrator shares with others; none: a file in server_dir().
   std::optional<PostgresAddress> store;
+  /// "HOST:PORT" for clients elsewhere, with TLS both ways; empty for none.
+  std::string listen;
+  /// More names and addresses by which they reach it.
+  std::vector<std::string> tls_names;
+  /// Own certificate and key; empty for those that are made.
+  std::string tls_cert;
+  std::string tls_key;
+  /// Authorities whose clients are accepted beside the own ones; empty for none.
+  std::string client_ca;
+  /// "127.0.0.1:PORT" without TLS, for everybody on this host; empty for none.
+  std::string listen_plaintext;
   /// How long an orchestrator on a shared store keeps operations without a sign of life.
   absl::Duration lease_time = absl::Seconds(30);
 
   std::string server_dir() const { return storage_path + "/server"; }
   std::string store_path() const { return server_dir() + "/store.db"; }
   std::string key_path() const { return server_dir() + "/sealing.key"; }
+  std::string tls_dir() const { return server_dir() + "/tls"; }
   std::string info_path() const { return server_dir() + "/server.json"; }
   /// Folder of the sockets: in server_dir(), or in the user's runtime folder where a path in
   /// server_dir() would be longer than the 107 bytes that a socket's path may have.

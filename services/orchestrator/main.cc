@@ -30,6 +30,11 @@
 #include "services/common/rpc/server.h"
 #include "services/common/status/status.h"
 #include "services/common/version/version.h"
+#include "services/orchestrator/access/accounts.h"
+#include "services/orchestrator/access/authority.h"
+#include "services/orchestrator/access/gate.h"
+#include "services/orchestrator/access/policy.h"
+#include "services/orchestrator/api/access_service.h"
 #include "services/orchestrator/api/drivers_service.h"
 #include "services/orchestrator/api/machines_service.h"
 #include "services/orchestrator/api/operations_service.h"
@@ -53,6 +58,7 @@
 #include "services/orchestrator/store/postgres_store.h"
 #include "services/orchestrator/store/sqlite_store.h"
 #include "services/orchestrator/store_command.h"
+#include "services/orchestrator/user_command.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -106,6 +112,7 @@ class Orchestrator {
   absl::Status Start() {
     DM_RETURN_IF_ERROR(OpenStore());
     DM_RETURN_IF_ERROR(LoadMachines());
+    DM_RETURN_IF_ERROR(OpenAccess());
     BuildEngine();
     if (!config_.metrics_address.empty()) {
       DM_RETURN_IF_ERROR(metrics_.Expose(config_.metrics_address));
@@ -173,6 +180,31 @@ class Orchestrator {
     return absl::OkStatus();
   }
 
+  // A private orchestrator has one user, who is on this host.
+  absl::Status OpenAccess() {
+    if (!config_.private_mode) {
+      policy_ = std::make_unique<AccessPolicy>(*store_, clock_);
+      gate_ = std::make_unique<AccessGate>(*store_, *policy_, index_, executor_, log_, clock_);
+    }
+    if (!config_.listen.empty()) {
+      DM_ASSIGN_OR_RETURN(AccessAuthority authority,
+                          AccessAuthority::Open(*store_, *vault_,
+                                                {.address = config_.listen,
+                                                 .names = config_.tls_names,
+                                                 .cert_file = config_.tls_cert,
+                                                 .key_file = config_.tls_key,
+                                                 .client_ca_file = config_.client_ca,
+                                                 .folder = config_.tls_dir()},
+                                                clock_));
+      authority_.emplace(std::move(authority));
+      policy_->SetOwnAuthority(authority_->ca_pem());
+    }
+    if (policy_ != nullptr) DM_RETURN_IF_ERROR(policy_->Load().status());
+    accounts_ = std::make_unique<Accounts>(*store_, authority_.has_value() ? &*authority_ : nullptr,
+                                           gate_.get(), clock_);
+    return absl::OkStatus();
+  }
+
   void BuildEngine() {
     hub_ = std::make_unique<WatchHub>(*store_, index_, executor_, clock_);
     SupervisorOptions options;
@@ -212,6 +244,7 @@ class Orchestrator {
       hub_->Apply(changes);
       engine_->Apply(changes);
       drivers_->Apply(changes);
+      if (changes.access && gate_ != nullptr) gate_->Changed();
       if (changes.missed) {
         log_.Error("away from the store for too long: ending, to begin anew with what is there");
         stop_request_.Request(/*drain=*/false);
@@ -224,9 +257,12 @@ class Orchestrator {
     info.mutable_start_time()->set_seconds(absl::ToUnixSeconds(clock_.Now()));
     info.set_pid(getpid());
     info.set_private_mode(config_.private_mode);
-    machines_service_ =
-        std::make_unique<MachinesService>(parts, *admission_, index_, *hub_, *refresher_);
-    operations_service_ = std::make_unique<OperationsService>(*store_, *hub_, executor_);
+    machines_service_ = std::make_unique<MachinesService>(parts, *admission_, index_, *hub_,
+                                                          *refresher_, policy_.get());
+    operations_service_ =
+        std::make_unique<OperationsService>(*store_, *hub_, executor_, index_, policy_.get());
+    access_service_ =
+        std::make_unique<AccessService>(*accounts_, policy_.get(), *store_, executor_);
     events_service_ = std::make_unique<OperationEventsService>(*hub_);
     sessions_service_ = std::make_unique<SessionsService>(parts, index_);
     drivers_service_ = std::make_unique<DriversService>(*drivers_, index_, executor_);
@@ -242,15 +278,25 @@ class Orchestrator {
     options.cookie = absl::BytesToHexString(common::RandomBytes(16));
     options.services = {machines_service_.get(), operations_service_.get(), events_service_.get(),
                         sessions_service_.get(), drivers_service_.get(),    server_service_.get(),
-                        orphans_service_.get()};
+                        orphans_service_.get(),  access_service_.get()};
+    options.guard = gate_.get();
+    options.plaintext_address = config_.listen_plaintext;
+    if (authority_.has_value()) {
+      DM_ASSIGN_OR_RETURN(options.tls, authority_->WriteFiles());
+    }
     options.metrics = &metrics_;
     DM_ASSIGN_OR_RETURN(server_, common::RpcServer::Start(options));
+    if (authority_.has_value()) {
+      log_.Info("listening for users", {{"address", server_->tls_address()}});
+    }
     DM_ASSIGN_OR_RETURN(const int64_t start_time, common::ProcessStartTime(getpid()));
     // What a client needs to reach us; it is in a folder that only the user can enter.
-    const std::string info = absl::StrCat("{\"pid\":", getpid(), ",\"start_time\":", start_time,
-                                          ",\"address\":", common::JsonString(options.address),
-                                          ",\"cookie\":", common::JsonString(options.cookie),
-                                          ",\"build\":", common::JsonString(BuildLabel()), "}\n");
+    const std::string info =
+        absl::StrCat("{\"pid\":", getpid(), ",\"start_time\":", start_time,
+                     ",\"address\":", common::JsonString(options.address),
+                     ",\"listen\":", common::JsonString(server_->tls_address()),
+                     ",\"cookie\":", common::JsonString(options.cookie),
+                     ",\"build\":", common::JsonString(BuildLabel()), "}\n");
     return common::WriteFileAtomically(config_.info_path(), info, 0600, {.fsync = false});
   }
 
@@ -258,6 +304,7 @@ class Orchestrator {
     drivers_->DropIdle();
     supervisor_->StopIdle(kDriverIdle);
     malloc_trim(0);
+    KeepAccess();
     const absl::Duration now = clock_.Steady();
     const int64_t calls = metrics_.rpc().calls();
     const bool busy = engine_->active() > 0 || hub_->watchers() > 0 ||
@@ -269,6 +316,16 @@ class Orchestrator {
       return stop_request_.Request(false);
     }
     ScheduleHousekeeping();
+  }
+
+  // Certificates are renewed, given files read again, and users noted.
+  void KeepAccess() {
+    if (gate_ != nullptr) gate_->NoteSeen();
+    if (!authority_.has_value()) return;
+    const absl::Status status = authority_->WriteFiles().status();
+    if (!status.ok()) {
+      log_.Error("certificates cannot be kept", {{"reason", std::string(status.message())}});
+    }
   }
 
   void ScheduleHousekeeping() {
@@ -290,6 +347,10 @@ class Orchestrator {
   std::unique_ptr<Certificates> certificates_;
   std::unique_ptr<MachineFolder> folder_;
   common::Executor executor_{kMaxThreads};
+  std::unique_ptr<AccessPolicy> policy_;
+  std::unique_ptr<AccessGate> gate_;
+  std::optional<AccessAuthority> authority_;
+  std::unique_ptr<Accounts> accounts_;
   std::unique_ptr<WatchHub> hub_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<DriverRegistry> drivers_;
@@ -306,6 +367,7 @@ class Orchestrator {
   std::unique_ptr<DriversService> drivers_service_;
   std::unique_ptr<ServerService> server_service_;
   std::unique_ptr<OrphansService> orphans_service_;
+  std::unique_ptr<AccessService> access_service_;
   std::unique_ptr<common::RpcServer> server_;
   absl::Duration last_busy_ = clock_.Steady();
   int64_t last_calls_ = 0;
@@ -333,10 +395,10 @@ void TakeSignals(const sigset_t& signals, StopRequest& stop_request) {
   }).detach();
 }
 
-int MainOfStore(int argc, char** argv) {
+int MainOfCommand(int argc, char** argv,
+                  absl::StatusOr<std::string> (*run)(const std::vector<std::string>&)) {
   umask(077);
-  const absl::StatusOr<std::string> done =
-      RunStoreCommand(std::vector<std::string>(argv + 2, argv + argc));
+  const absl::StatusOr<std::string> done = run(std::vector<std::string>(argv + 2, argv + argc));
   if (done.ok()) {
     fputs(done->c_str(), stdout);
     return 0;
@@ -346,7 +408,9 @@ int MainOfStore(int argc, char** argv) {
 }
 
 int Main(int argc, char** argv) {
-  if (argc > 1 && absl::string_view(argv[1]) == "store") return MainOfStore(argc, argv);
+  const absl::string_view first = argc > 1 ? argv[1] : "";
+  if (first == "store") return MainOfCommand(argc, argv, RunStoreCommand);
+  if (first == "user") return MainOfCommand(argc, argv, RunUserCommand);
   const bool has_ready_fd = fcntl(kReadyFd, F_SETFD, FD_CLOEXEC) == 0;
   ShowText show;
   absl::StatusOr<Config> config = ReadConfig(argc, argv, show);

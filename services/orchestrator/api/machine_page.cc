@@ -10,7 +10,6 @@
 #include "absl/strings/strip.h"
 #include "services/common/crypto/digest.h"
 #include "services/common/status/status.h"
-#include "services/orchestrator/events/machine_filter.h"
 #include "services/orchestrator/events/natural_order.h"
 
 namespace machine::orchestrator {
@@ -77,12 +76,14 @@ void CopyMachine(const IndexedMachine& machine, const FieldSelection& fields,
 
 absl::Status FillMachinePage(const MachineIndex& index,
                              const machine::v1::ListMachinesRequest& request,
+                             std::optional<std::vector<MachineFilter>> visible,
                              machine::v1::ListMachinesResponse& response) {
   if (request.page_size() < 0 || request.page_size() > kMaxPage) {
     return common::InvalidField("page_size", absl::StrCat("must be 0 to ", kMaxPage));
   }
   const int page_size = request.page_size() == 0 ? kDefaultPage : request.page_size();
-  DM_ASSIGN_OR_RETURN(const MachineFilter filter, MachineFilter::Parse(request.filter()));
+  DM_ASSIGN_OR_RETURN(MachineFilter filter, MachineFilter::Parse(request.filter()));
+  if (visible.has_value()) filter.RestrictTo(*std::move(visible));
   DM_ASSIGN_OR_RETURN(const FieldSelection fields, FieldSelection::FromMask(request.read_mask()));
   DM_ASSIGN_OR_RETURN(const Order order, ReadOrder(request.order_by()));
   DM_ASSIGN_OR_RETURN(const std::string after, ReadToken(request));

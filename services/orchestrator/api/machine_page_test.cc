@@ -31,7 +31,7 @@ class MachinePageTest : public testing::Test {
   absl::StatusOr<machine::v1::ListMachinesResponse> List(
       const machine::v1::ListMachinesRequest& request) {
     machine::v1::ListMachinesResponse response;
-    DM_RETURN_IF_ERROR(FillMachinePage(index_, request, response));
+    DM_RETURN_IF_ERROR(FillMachinePage(index_, request, std::nullopt, response));
     return response;
   }
 

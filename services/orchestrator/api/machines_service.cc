@@ -6,6 +6,7 @@
 #include "services/common/rpc/server_reactors.h"
 #include "services/common/status/grpc_status.h"
 #include "services/common/status/status.h"
+#include "services/orchestrator/access/gate.h"
 #include "services/orchestrator/api/field_selection.h"
 #include "services/orchestrator/api/machine_page.h"
 #include "services/orchestrator/engine/machine_material.h"
@@ -14,8 +15,6 @@
 namespace machine::orchestrator {
 namespace {
 
-// The only caller of a private orchestrator is its user.
-constexpr char kLocalCaller[] = "local";
 constexpr absl::Duration kDefaultObserveTimeout = absl::Seconds(10);
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {
@@ -53,14 +52,23 @@ absl::Status FillMachine(const MachineIndex& index, const machine::v1::GetMachin
 }  // namespace
 
 MachinesService::MachinesService(EngineParts parts, Admission& admission, MachineIndex& index,
-                                 WatchHub& hub, Refresher& refresher)
-    : parts_(parts), admission_(admission), index_(index), hub_(hub), refresher_(refresher) {}
+                                 WatchHub& hub, Refresher& refresher, AccessPolicy* policy)
+    : parts_(parts),
+      admission_(admission),
+      index_(index),
+      hub_(hub),
+      refresher_(refresher),
+      policy_(policy) {}
+
+std::optional<std::vector<MachineFilter>> MachinesService::VisibleTo(const Caller& caller) const {
+  return policy_ == nullptr ? std::nullopt : policy_->VisibleTo(caller);
+}
 
 grpc::ServerUnaryReactor* MachinesService::CreateMachine(
-    grpc::CallbackServerContext*, const machine::v1::CreateMachineRequest* request,
+    grpc::CallbackServerContext* context, const machine::v1::CreateMachineRequest* request,
     google::longrunning::Operation* response) {
   auto call = common::UnaryCall::Create();
-  admission_.Create(*request, kLocalCaller,
+  admission_.Create(*request, CallerOf(policy_, *context).Name(),
                     [call, response](absl::StatusOr<google::longrunning::Operation> operation) {
                       if (operation.ok()) *response = *std::move(operation);
                       call->Reply(operation.status());
@@ -89,11 +97,11 @@ grpc::ServerUnaryReactor* MachinesService::GetMachine(grpc::CallbackServerContex
 }
 
 grpc::ServerUnaryReactor* MachinesService::ListMachines(
-    grpc::CallbackServerContext*, const machine::v1::ListMachinesRequest* request,
+    grpc::CallbackServerContext* context, const machine::v1::ListMachinesRequest* request,
     machine::v1::ListMachinesResponse* response) {
   auto call = common::UnaryCall::Create();
-  auto fill = [this, call, request, response] {
-    call->Reply(FillMachinePage(index_, *request, *response));
+  auto fill = [this, call, request, response, caller = CallerOf(policy_, *context)] {
+    call->Reply(FillMachinePage(index_, *request, VisibleTo(caller), *response));
   };
   parts_.executor.Run([this, request, fill]() mutable {
     const std::vector<MachinePointer> stale =
@@ -110,7 +118,9 @@ grpc::ServerUnaryReactor* MachinesService::UpdateMachine(
     grpc::CallbackServerContext* context, const machine::v1::UpdateMachineRequest* request,
     machine::v1::Machine* response) {
   return common::RunUnary(
-      parts_.executor, *context, [this, request, response](common::CallScope&) -> absl::Status {
+      parts_.executor, *context,
+      [this, request, response,
+       caller = CallerOf(policy_, *context).Name()](common::CallScope&) -> absl::Status {
         for (const std::string& path : request->update_mask().paths()) {
           if (path == "labels") continue;
           return common::InvalidField("update_mask", "only labels can be changed");
@@ -119,8 +129,8 @@ grpc::ServerUnaryReactor* MachinesService::UpdateMachine(
           const absl::string_view id = MachineId(request->machine().name());
           DM_ASSIGN_OR_RETURN(auto record, transaction.FindMachineByName(id));
           const std::string body_hash = BodyHash(*request);
-          DM_ASSIGN_OR_RETURN(const auto repeated, FindRepeated(transaction, kLocalCaller,
-                                                                request->request_id(), body_hash));
+          DM_ASSIGN_OR_RETURN(const auto repeated,
+                              FindRepeated(transaction, caller, request->request_id(), body_hash));
           if (!record.has_value()) return MachineNotFound(id);
           if (repeated.has_value()) {
             *response = record->machine();
@@ -128,7 +138,7 @@ grpc::ServerUnaryReactor* MachinesService::UpdateMachine(
           }
           if (!request->request_id().empty()) {
             DM_RETURN_IF_ERROR(
-                transaction.InsertRequest({kLocalCaller, request->request_id(), body_hash, ""}));
+                transaction.InsertRequest({caller, request->request_id(), body_hash, ""}));
           }
           const std::string& etag = request->machine().etag();
           if (!etag.empty() && etag != record->machine().etag()) {
@@ -145,7 +155,8 @@ grpc::ServerUnaryReactor* MachinesService::UpdateMachine(
 }
 
 template <typename Request>
-grpc::ServerUnaryReactor* MachinesService::Begin(absl::string_view verb, const Request& request,
+grpc::ServerUnaryReactor* MachinesService::Begin(const grpc::CallbackServerContext& context,
+                                                 absl::string_view verb, const Request& request,
                                                  google::longrunning::Operation* response,
                                                  VerbRequest verb_request) {
   verb_request.verb = verb;
@@ -153,7 +164,7 @@ grpc::ServerUnaryReactor* MachinesService::Begin(absl::string_view verb, const R
   verb_request.etag = request.etag();
   verb_request.request_id = request.request_id();
   verb_request.body_hash = BodyHash(request);
-  verb_request.caller = kLocalCaller;
+  verb_request.caller = CallerOf(policy_, context).Name();
   auto call = common::UnaryCall::Create();
   admission_.Begin(std::move(verb_request),
                    [call, response](absl::StatusOr<google::longrunning::Operation> operation) {
@@ -164,73 +175,76 @@ grpc::ServerUnaryReactor* MachinesService::Begin(absl::string_view verb, const R
 }
 
 grpc::ServerUnaryReactor* MachinesService::DeleteMachine(
-    grpc::CallbackServerContext*, const machine::v1::DeleteMachineRequest* request,
+    grpc::CallbackServerContext* context, const machine::v1::DeleteMachineRequest* request,
     google::longrunning::Operation* response) {
   VerbRequest verb;
   verb.details.set_force(request->force());
   verb.details.set_forget_only(request->forget_only());
   verb.preempt = request->force();
   verb.allow_missing = request->allow_missing();
-  return Begin("delete", *request, response, std::move(verb));
+  return Begin(*context, "delete", *request, response, std::move(verb));
 }
 
 grpc::ServerUnaryReactor* MachinesService::StartMachine(
-    grpc::CallbackServerContext*, const machine::v1::StartMachineRequest* request,
+    grpc::CallbackServerContext* context, const machine::v1::StartMachineRequest* request,
     google::longrunning::Operation* response) {
-  return Begin("start", *request, response, {});
+  return Begin(*context, "start", *request, response, {});
 }
 
 grpc::ServerUnaryReactor* MachinesService::StopMachine(
-    grpc::CallbackServerContext*, const machine::v1::StopMachineRequest* request,
+    grpc::CallbackServerContext* context, const machine::v1::StopMachineRequest* request,
     google::longrunning::Operation* response) {
   VerbRequest verb;
   if (request->has_grace_period()) {
     *verb.details.mutable_grace_period() = request->grace_period();
   }
-  return Begin("stop", *request, response, std::move(verb));
+  return Begin(*context, "stop", *request, response, std::move(verb));
 }
 
 grpc::ServerUnaryReactor* MachinesService::KillMachine(
-    grpc::CallbackServerContext*, const machine::v1::KillMachineRequest* request,
+    grpc::CallbackServerContext* context, const machine::v1::KillMachineRequest* request,
     google::longrunning::Operation* response) {
   VerbRequest verb;
   verb.preempt = true;
-  return Begin("kill", *request, response, std::move(verb));
+  return Begin(*context, "kill", *request, response, std::move(verb));
 }
 
 grpc::ServerUnaryReactor* MachinesService::RestartMachine(
-    grpc::CallbackServerContext*, const machine::v1::RestartMachineRequest* request,
+    grpc::CallbackServerContext* context, const machine::v1::RestartMachineRequest* request,
     google::longrunning::Operation* response) {
-  return Begin("restart", *request, response, {});
+  return Begin(*context, "restart", *request, response, {});
 }
 
 grpc::ServerUnaryReactor* MachinesService::ProvisionMachine(
-    grpc::CallbackServerContext*, const machine::v1::ProvisionMachineRequest* request,
+    grpc::CallbackServerContext* context, const machine::v1::ProvisionMachineRequest* request,
     google::longrunning::Operation* response) {
-  return Begin("provision", *request, response, {});
+  return Begin(*context, "provision", *request, response, {});
 }
 
 grpc::ServerUnaryReactor* MachinesService::UpgradeMachine(
-    grpc::CallbackServerContext*, const machine::v1::UpgradeMachineRequest* request,
+    grpc::CallbackServerContext* context, const machine::v1::UpgradeMachineRequest* request,
     google::longrunning::Operation* response) {
-  return Begin("upgrade", *request, response, {});
+  return Begin(*context, "upgrade", *request, response, {});
 }
 
 grpc::ServerUnaryReactor* MachinesService::RegenerateMachineCerts(
-    grpc::CallbackServerContext*, const machine::v1::RegenerateMachineCertsRequest* request,
+    grpc::CallbackServerContext* context, const machine::v1::RegenerateMachineCertsRequest* request,
     google::longrunning::Operation* response) {
   VerbRequest verb;
   verb.details.set_client_certs(request->client_certs());
-  return Begin("regenerate-certs", *request, response, std::move(verb));
+  return Begin(*context, "regenerate-certs", *request, response, std::move(verb));
 }
 
 grpc::ServerWriteReactor<machine::v1::MachineEvent>* MachinesService::WatchMachines(
-    grpc::CallbackServerContext*, const machine::v1::WatchMachinesRequest* request) {
+    grpc::CallbackServerContext* context, const machine::v1::WatchMachinesRequest* request) {
   auto stream = MachineStream::Create();
   absl::StatusOr<MachineFilter> filter = MachineFilter::Parse(request->filter());
   if (!filter.ok()) {
     stream->End(filter.status());
   } else {
+    if (auto visible = VisibleTo(CallerOf(policy_, *context)); visible.has_value()) {
+      filter->RestrictTo(*std::move(visible));
+    }
     hub_.WatchMachines(*std::move(filter), request->resume_token(), request->send_initial(),
                        stream);
   }
@@ -240,12 +254,15 @@ grpc::ServerWriteReactor<machine::v1::MachineEvent>* MachinesService::WatchMachi
 grpc::ServerUnaryReactor* MachinesService::GetAccessBundle(
     grpc::CallbackServerContext* context, const machine::v1::GetAccessBundleRequest* request,
     machine::v1::AccessBundle* response) {
-  return common::RunUnary(parts_.executor, *context, [this, request, response](common::CallScope&) {
-    return FillAccessBundle(*request, *response);
-  });
+  return common::RunUnary(
+      parts_.executor, *context,
+      [this, request, response, caller = CallerOf(policy_, *context)](common::CallScope&) {
+        return FillAccessBundle(caller, *request, *response);
+      });
 }
 
-absl::Status MachinesService::FillAccessBundle(const machine::v1::GetAccessBundleRequest& request,
+absl::Status MachinesService::FillAccessBundle(const Caller& caller,
+                                               const machine::v1::GetAccessBundleRequest& request,
                                                machine::v1::AccessBundle& bundle) const {
   const absl::string_view id = MachineId(request.name());
   const MachinePointer machine = index_.Find(id);
@@ -262,7 +279,12 @@ absl::Status MachinesService::FillAccessBundle(const machine::v1::GetAccessBundl
     return absl::OkStatus();
   }));
   if (!record.has_value()) return MachineNotFound(id);
-  DM_ASSIGN_OR_RETURN(const ClientBundle client, ClientBundleOf(parts_, *record));
+  DM_ASSIGN_OR_RETURN(ClientBundle client, ClientBundleOf(parts_, *record));
+  if (!caller.local()) {
+    DM_ASSIGN_OR_RETURN(ClientBundle own, parts_.certificates.ShortLivedBundle(caller.user_id));
+    // An imported machine trusts the authority it came with, which has signed one certificate.
+    if (own.ca_pem == client.ca_pem) client = std::move(own);
+  }
   bundle.set_ca_pem(client.ca_pem);
   bundle.set_client_cert_pem(client.cert_pem);
   bundle.set_client_key_pem(client.key_pem);

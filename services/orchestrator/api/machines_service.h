@@ -1,7 +1,11 @@
 #ifndef SERVICES_ORCHESTRATOR_API_MACHINES_SERVICE_H_
 #define SERVICES_ORCHESTRATOR_API_MACHINES_SERVICE_H_
 
+#include <optional>
+#include <vector>
+
 #include "machine/v1/machines.grpc.pb.h"
+#include "services/orchestrator/access/policy.h"
 #include "services/orchestrator/engine/admission.h"
 #include "services/orchestrator/engine/refresher.h"
 #include "services/orchestrator/events/machine_index.h"
@@ -13,8 +17,9 @@ namespace machine::orchestrator {
 /// answers. Nothing blocks in a reaction.
 class MachinesService final : public machine::v1::Machines::CallbackService {
  public:
+  /// `policy` may be null, where every caller is local.
   MachinesService(EngineParts parts, Admission& admission, MachineIndex& index, WatchHub& hub,
-                  Refresher& refresher);
+                  Refresher& refresher, AccessPolicy* policy);
 
   grpc::ServerUnaryReactor* CreateMachine(grpc::CallbackServerContext* context,
                                           const machine::v1::CreateMachineRequest* request,
@@ -62,11 +67,15 @@ class MachinesService final : public machine::v1::Machines::CallbackService {
 
  private:
   template <typename Request>
-  grpc::ServerUnaryReactor* Begin(absl::string_view verb, const Request& request,
+  grpc::ServerUnaryReactor* Begin(const grpc::CallbackServerContext& context,
+                                  absl::string_view verb, const Request& request,
                                   google::longrunning::Operation* response,
                                   VerbRequest verb_request);
 
-  absl::Status FillAccessBundle(const machine::v1::GetAccessBundleRequest& request,
+  // All where there is no value.
+  std::optional<std::vector<MachineFilter>> VisibleTo(const Caller& caller) const;
+  absl::Status FillAccessBundle(const Caller& caller,
+                                const machine::v1::GetAccessBundleRequest& request,
                                 machine::v1::AccessBundle& bundle) const;
 
   const EngineParts parts_;
@@ -74,6 +83,7 @@ class MachinesService final : public machine::v1::Machines::CallbackService {
   MachineIndex& index_;
   WatchHub& hub_;
   Refresher& refresher_;
+  AccessPolicy* const policy_;
 };
 
 }  // namespace machine::orchestrator

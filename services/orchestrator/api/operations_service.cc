@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "services/common/rpc/server_reactors.h"
 #include "services/common/status/status.h"
+#include "services/orchestrator/access/gate.h"
 #include "services/orchestrator/engine/admission.h"
 #include "services/orchestrator/events/machine_index.h"
 
@@ -56,16 +57,27 @@ absl::StatusOr<Filter> ReadFilter(absl::string_view text) {
   return filter;
 }
 
+// What a machine was that is gone is only for those who see all.
+bool MaySee(const Caller& caller, absl::string_view machine_id, const MachineIndex& index,
+            const AccessPolicy* policy) {
+  if (policy == nullptr || caller.Has(machine::v1::ROLE_VIEWER)) return true;
+  const MachinePointer machine = index.Find(machine_id);
+  return machine != nullptr && policy->MayOn(caller, machine::v1::ROLE_VIEWER, machine->machine);
+}
+
 }  // namespace
 
-OperationsService::OperationsService(Store& store, WatchHub& hub, common::Executor& executor)
-    : store_(store), hub_(hub), executor_(executor) {}
+OperationsService::OperationsService(Store& store, WatchHub& hub, common::Executor& executor,
+                                     const MachineIndex& index, AccessPolicy* policy)
+    : store_(store), hub_(hub), executor_(executor), index_(index), policy_(policy) {}
 
 grpc::ServerUnaryReactor* OperationsService::ListOperations(
     grpc::CallbackServerContext* context, const google::longrunning::ListOperationsRequest* request,
     google::longrunning::ListOperationsResponse* response) {
   return common::RunUnary(
-      executor_, *context, [this, request, response](common::CallScope&) -> absl::Status {
+      executor_, *context,
+      [this, request, response,
+       caller = CallerOf(policy_, *context)](common::CallScope&) -> absl::Status {
         DM_ASSIGN_OR_RETURN(const Filter filter, ReadFilter(request->filter()));
         const int size = request->page_size() == 0 ? kDefaultPage
                                                    : std::clamp(request->page_size(), 1, kMaxPage);
@@ -81,6 +93,7 @@ grpc::ServerUnaryReactor* OperationsService::ListOperations(
         }
         for (const OperationRecord& record : records) {
           if (!filter.verb.empty() && record.metadata().verb() != filter.verb) continue;
+          if (!MaySee(caller, record.machine_name(), index_, policy_)) continue;
           *response->add_operations() = ToOperation(record);
         }
         return absl::OkStatus();

@@ -4,6 +4,8 @@
 #include "google/longrunning/operations.grpc.pb.h"
 #include "machine/v1/operations.grpc.pb.h"
 #include "services/common/rpc/executor.h"
+#include "services/orchestrator/access/policy.h"
+#include "services/orchestrator/events/machine_index.h"
 #include "services/orchestrator/events/watch_hub.h"
 #include "services/orchestrator/store/store.h"
 
@@ -12,7 +14,9 @@ namespace machine::orchestrator {
 /// Transport of google.longrunning.Operations.
 class OperationsService final : public google::longrunning::Operations::CallbackService {
  public:
-  OperationsService(Store& store, WatchHub& hub, common::Executor& executor);
+  /// `policy` may be null, where every caller is local.
+  OperationsService(Store& store, WatchHub& hub, common::Executor& executor,
+                    const MachineIndex& index, AccessPolicy* policy);
 
   grpc::ServerUnaryReactor* ListOperations(
       grpc::CallbackServerContext* context,
@@ -37,6 +41,8 @@ class OperationsService final : public google::longrunning::Operations::Callback
   Store& store_;
   WatchHub& hub_;
   common::Executor& executor_;
+  const MachineIndex& index_;
+  AccessPolicy* const policy_;
 };
 
 /// Transport of machine.v1.OperationEvents.

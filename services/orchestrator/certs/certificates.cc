@@ -10,19 +10,7 @@ namespace machine::orchestrator {
 namespace {
 
 constexpr absl::string_view kCaName = "ca";
-// Whose secrets the keys are, for the vault.
-constexpr absl::string_view kKeyOwner = "certificates";
-
 std::string ClientName(absl::string_view user) { return absl::StrCat("client/", user); }
-
-absl::StatusOr<CertificateRecord> ToRecord(const SecretVault& vault, absl::string_view name,
-                                           absl::string_view cert_pem, absl::string_view key_pem) {
-  CertificateRecord record;
-  record.set_name(std::string(name));
-  record.set_cert_pem(std::string(cert_pem));
-  DM_ASSIGN_OR_RETURN(*record.mutable_key_sealed(), vault.Seal(kKeyOwner, name, key_pem));
-  return record;
-}
 
 }  // namespace
 
@@ -42,33 +30,11 @@ absl::StatusOr<common::CertAuthority> Certificates::Ca() {
 
 absl::StatusOr<common::CertAuthority> Certificates::CaLocked() {
   if (!ca_.has_value()) {
-    DM_ASSIGN_OR_RETURN(ca_, common::Annotate(LoadOrCreateCa(), "certificate authority"));
+    DM_ASSIGN_OR_RETURN(ca_, common::Annotate(LoadOrCreateAuthority(store_, vault_, kCaName,
+                                                                    "docker-machine", clock_),
+                                              "certificate authority"));
   }
   return *ca_;
-}
-
-absl::StatusOr<common::CertAuthority> Certificates::LoadOrCreateCa() {
-  DM_ASSIGN_OR_RETURN(std::optional<CertificateRecord> record, FindRecord(kCaName));
-  if (!record.has_value()) {
-    // The id tells the authorities of two orchestrators apart, for people and for TLS libraries.
-    DM_ASSIGN_OR_RETURN(
-        const common::CertAuthority fresh,
-        common::CertAuthority::Create(absl::StrCat("docker-machine ", store_.orchestrator_id()),
-                                      kCaLifetime, clock_));
-    DM_ASSIGN_OR_RETURN(record,
-                        ToRecord(vault_, kCaName, fresh.cert_pem(), fresh.key_pem().view()));
-    // Of several orchestrators on one store, the first to commit makes the authority of all.
-    DM_RETURN_IF_ERROR(store_.WriteAndWait([&](StoreTransaction& transaction) -> absl::Status {
-      DM_ASSIGN_OR_RETURN(std::optional<CertificateRecord> other,
-                          transaction.FindCertificate(kCaName));
-      if (!other.has_value()) return transaction.PutCertificate(*record);
-      record = std::move(other);
-      return absl::OkStatus();
-    }));
-  }
-  DM_ASSIGN_OR_RETURN(const common::SecretString key,
-                      vault_.Open(kKeyOwner, kCaName, record->key_sealed()));
-  return common::CertAuthority::FromPem(record->cert_pem(), key.view(), clock_);
 }
 
 bool Certificates::IsFresh(absl::Time not_before, absl::Time not_after,
@@ -126,6 +92,19 @@ absl::Status Certificates::RenewBundleOf(absl::string_view user) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<ClientBundle> Certificates::ShortLivedBundle(absl::string_view user) {
+  DM_ASSIGN_OR_RETURN(const common::CertAuthority ca, Ca());
+  DM_ASSIGN_OR_RETURN(
+      const common::IssuedCert issued,
+      common::Annotate(ca.IssueClient({.common_name = std::string(user)}, kShortLifetime),
+                       absl::StrCat("client certificate of ", user)));
+  return ClientBundle{.ca_pem = ca.cert_pem(),
+                      .cert_pem = issued.cert_pem,
+                      .key_pem = std::string(issued.key_pem.view()),
+                      .not_before = issued.not_before,
+                      .not_after = issued.not_after};
+}
+
 absl::StatusOr<std::optional<ClientBundle>> Certificates::LoadClient(
     const common::CertAuthority& ca, absl::string_view user) {
   const std::string name = ClientName(user);
@@ -137,7 +116,7 @@ absl::StatusOr<std::optional<ClientBundle>> Certificates::LoadClient(
     return std::nullopt;
   }
   DM_ASSIGN_OR_RETURN(const common::SecretString key,
-                      vault_.Open(kKeyOwner, name, record->key_sealed()));
+                      vault_.Open(kCertificateKeys, name, record->key_sealed()));
   return ClientBundle{.ca_pem = ca.cert_pem(),
                       .cert_pem = record->cert_pem(),
                       .key_pem = std::string(key.view()),
@@ -150,8 +129,9 @@ absl::StatusOr<ClientBundle> Certificates::IssueClient(const common::CertAuthori
   // No URI: this one is for engines and gives no role with an orchestrator.
   DM_ASSIGN_OR_RETURN(const common::IssuedCert issued,
                       ca.IssueClient({.common_name = std::string(user)}, kClientLifetime));
-  DM_ASSIGN_OR_RETURN(const CertificateRecord record,
-                      ToRecord(vault_, ClientName(user), issued.cert_pem, issued.key_pem.view()));
+  DM_ASSIGN_OR_RETURN(
+      const CertificateRecord record,
+      SealedCertificate(vault_, ClientName(user), issued.cert_pem, issued.key_pem.view()));
   DM_RETURN_IF_ERROR(store_.WriteAndWait(
       [&](StoreTransaction& transaction) { return transaction.PutCertificate(record); }));
   return ClientBundle{.ca_pem = ca.cert_pem(),

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "services/common/clock/clock.h"
 #include "services/common/crypto/certificates.h"
+#include "services/orchestrator/certs/authority_record.h"
 #include "services/orchestrator/secrets/secret_vault.h"
 #include "services/orchestrator/store/store.h"
 
@@ -36,8 +37,6 @@ struct ServerCertificate {
   absl::Time not_after;
 };
 
-/// Ten years: every machine trusts this one certificate and gets it only when it is provisioned.
-inline constexpr absl::Duration kCaLifetime = absl::Hours(24 * 3650);
 /// A new server certificate costs a visit to the host and a restart of its engine, so it lasts as
 /// long as any client accepts: Apple's platforms refuse more than 825 days (its document
 /// HT210176),
@@ -47,6 +46,8 @@ inline constexpr absl::Duration kServerLifetime = absl::Hours(24 * 824);
 inline constexpr absl::Duration kShortestServerLifetime = absl::Minutes(1);
 /// A client's can be renewed at any time and without a trace.
 inline constexpr absl::Duration kClientLifetime = absl::Hours(24 * 365);
+/// What a user of a shared orchestrator gets: an engine knows no revocation, so it ends soon.
+inline constexpr absl::Duration kShortLifetime = absl::Hours(12);
 
 /// Issues certificates from one authority, which is made when it is first needed and kept in the
 /// store, its key sealed; the key never leaves the orchestrator. Thread-safe. The first call of a
@@ -76,6 +77,8 @@ class Certificates {
 
   /// A new one in its place, whatever is left of it. The former stays good until it ends.
   absl::Status RenewBundleOf(absl::string_view user);
+  /// A new certificate of `user` for engines that lasts kShortLifetime and is not kept.
+  absl::StatusOr<ClientBundle> ShortLivedBundle(absl::string_view user);
 
   /// The orchestrator's own, with which it checks engines; a private orchestrator's user has it
   /// too.
@@ -86,7 +89,6 @@ class Certificates {
   static constexpr absl::string_view kOwnUser = "orchestrator";
 
   absl::StatusOr<common::CertAuthority> CaLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::StatusOr<common::CertAuthority> LoadOrCreateCa();
   absl::StatusOr<std::optional<ClientBundle>> LoadClient(const common::CertAuthority& ca,
                                                          absl::string_view user);
   absl::StatusOr<ClientBundle> IssueClient(const common::CertAuthority& ca, absl::string_view user);

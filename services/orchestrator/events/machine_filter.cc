@@ -1,5 +1,6 @@
 #include "services/orchestrator/events/machine_filter.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -88,7 +89,21 @@ absl::StatusOr<MachineFilter> MachineFilter::Parse(absl::string_view text) {
   return filter;
 }
 
+absl::Status MachineFilter::CheckSelector(absl::string_view text) {
+  DM_ASSIGN_OR_RETURN(const MachineFilter filter, Parse(text));
+  const bool labels_only =
+      std::all_of(filter.terms_.begin(), filter.terms_.end(),
+                  [](const Term& term) { return absl::StartsWith(term.key, kLabelPrefix); });
+  if (!filter.terms_.empty() && labels_only) return absl::OkStatus();
+  return absl::InvalidArgumentError("expected terms over labels, such as labels.team = ci");
+}
+
 bool MachineFilter::Fits(const machine::v1::Machine& machine) const {
+  if (any_.has_value() &&
+      std::none_of(any_->begin(), any_->end(),
+                   [&](const MachineFilter& filter) { return filter.Fits(machine); })) {
+    return false;
+  }
   for (const Term& term : terms_) {
     bool equal = false;
     if (term.key == "driver") {

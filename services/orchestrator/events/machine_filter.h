@@ -2,7 +2,9 @@
 #ifndef SERVICES_ORCHESTRATOR_EVENTS_MACHINE_FILTER_H_
 #define SERVICES_ORCHESTRATOR_EVENTS_MACHINE_FILTER_H_
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,6 +23,12 @@ class MachineFilter {
 
   bool Fits(const machine::v1::Machine& machine) const;
 
+  /// From now on only machines fit that also fit one of `any`.
+  void RestrictTo(std::vector<MachineFilter> any) { any_ = std::move(any); }
+
+  /// OK for text of at least one term, all of them over labels. INVALID_ARGUMENT as Parse().
+  static absl::Status CheckSelector(absl::string_view text);
+
  private:
   struct Term {
     std::string key;
@@ -28,6 +36,7 @@ class MachineFilter {
     bool negated = false;
   };
   std::vector<Term> terms_;
+  std::optional<std::vector<MachineFilter>> any_;
 };
 
 /// "Running" for MACHINE_STATE_RUNNING: the word that Docker Machine shows.
