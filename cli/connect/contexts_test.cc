@@ -61,6 +61,49 @@ TEST(DialTest, RefusesPlainTcpToOtherHostsAndAddressesThatAreNone) {
   EXPECT_FALSE(Dial({.address = "https://a:1/x"}).ok());
 }
 
+TEST_F(ContextsTest, WhatIsWrittenIsReadAndIsForThisUserOnly) {
+  const Contexts written{.current = "b",
+                         .all = {{.name = "a", .address = "unix:/x"},
+                                 {.name = "b",
+                                  .address = "h:1",
+                                  .ca_file = folder_ + "/contexts/b/ca.pem",
+                                  .cert_file = "/elsewhere/cert.pem",
+                                  .key_file = folder_ + "/contexts/b/key.pem"}}};
+  ASSERT_TRUE(WriteContexts(folder_, written).ok());
+  const auto permissions = std::filesystem::status(folder_ + "/contexts.json").permissions();
+  EXPECT_EQ(permissions, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  const auto read = ReadContexts(folder_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  ASSERT_EQ(read->all.size(), 2u);
+  const auto current = CurrentContext(folder_);
+  ASSERT_TRUE(current.ok() && current->has_value());
+  EXPECT_EQ((*current)->ca_file, written.all[1].ca_file);
+  EXPECT_EQ((*current)->cert_file, "/elsewhere/cert.pem");
+  EXPECT_EQ(NamedContext(folder_, "a")->address, "unix:/x");
+  EXPECT_FALSE(NamedContext(folder_, "a")->uses_tls());
+  EXPECT_EQ(NamedContext(folder_, "c").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ContextsTest, OneThatIsNotJoinedSaysHowToJoin) {
+  const auto channel = Dial({.name = "team",
+                             .address = "h:1",
+                             .ca_file = folder_ + "/ca.pem",
+                             .cert_file = folder_ + "/cert.pem",
+                             .key_file = folder_ + "/key.pem"});
+  EXPECT_EQ(channel.status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_NE(channel.status().message().find("docker-machine login --server team TOKEN"),
+            absl::string_view::npos);
+}
+
+TEST(DialTest, AnAddressHasAHostAndAPort) {
+  for (const char* good : {"a:1", "[::1]:7676", "tcp://a:1", "unix:/x", "insecure://127.0.0.1:1"}) {
+    EXPECT_TRUE(CheckAddress(good).ok()) << good;
+  }
+  for (const char* bad : {"", "a", ":1", "a:", "unix:x", "https://a:1"}) {
+    EXPECT_FALSE(CheckAddress(bad).ok()) << bad;
+  }
+}
+
 TEST(DialTest, TlsNeedsCredentials) {
   const auto channel = Dial({.address = "machines.example.org:7676"});
   EXPECT_EQ(channel.status().code(), absl::StatusCode::kInvalidArgument);
