@@ -472,7 +472,7 @@ TEST_F(AccessTest, TheAuditLogTellsWhoDidWhatAndShowsThatItWasChanged) {
   const absl::Status verified = Call<machine::v1::Access>(
       local, &machine::v1::Access::Stub::VerifyAudit, machine::v1::VerifyAuditRequest(), &response);
   EXPECT_EQ(verified.code(), absl::StatusCode::kDataLoss) << verified;
-  EXPECT_EQ(common::ErrorMetadataOf(verified, "sequence"), "7");
+  EXPECT_EQ(common::ErrorMetadataOf(verified, "sequence"), "6");
 }
 
 }  // namespace
