@@ -131,6 +131,10 @@ std::string CredentialFolder(absl::string_view storage_path, absl::string_view n
 absl::Status CheckAddress(absl::string_view address) {
   const absl::string_view whole = address;
   if (absl::StartsWith(address, "unix:/")) return absl::OkStatus();
+  if (absl::StartsWith(address, "unix:")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("orchestrator address \"", whole, "\": the path after unix: begins with /"));
+  }
   if (!absl::ConsumePrefix(&address, "insecure://")) absl::ConsumePrefix(&address, "tcp://");
   const size_t colon = address.rfind(':');
   if (colon == absl::string_view::npos || colon == 0 || colon + 1 == address.size() ||
