@@ -11,12 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -51,6 +53,9 @@ struct Arguments {
   std::string listen;
   bool insecure_loopback = false;
   std::string cookie_file;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_ca;
   std::string data_dir;
   std::string log_level = "info";
 };
@@ -61,7 +66,13 @@ std::optional<int> ParseArguments(int argc, char** argv, const ChildProgram& pro
   CLI::App app(absl::StrCat(program.description,
                             "\nWithout --listen it is started by machine-orchestrator."),
                program.program);
-  app.add_option("--listen", arguments.listen, "Serve on unix:/PATH or, for tests, 127.0.0.1:PORT");
+  app.add_option("--listen", arguments.listen,
+                 "Serve on unix:/PATH, or on HOST:PORT with --tls-cert, --tls-key and --tls-ca");
+  app.add_option("--tls-cert", arguments.tls_cert,
+                 "File with the certificate of HOST; read again when it changes, like the others");
+  app.add_option("--tls-key", arguments.tls_key, "File with its key");
+  app.add_option("--tls-ca", arguments.tls_ca,
+                 "File with the authority whose certificates callers must show");
   app.add_flag("--insecure-loopback", arguments.insecure_loopback,
                "Allow plain TCP on a loopback address");
   app.add_option("--cookie-file", arguments.cookie_file,
@@ -108,14 +119,43 @@ absl::Status CheckSocketFolder(absl::string_view socket) {
   return absl::OkStatus();
 }
 
+// Whether the place is one with TLS.
+absl::StatusOr<bool> WantsTls(const Arguments& arguments) {
+  const std::pair<absl::string_view, const std::string*> files[] = {
+      {"--tls-cert", &arguments.tls_cert},
+      {"--tls-key", &arguments.tls_key},
+      {"--tls-ca", &arguments.tls_ca}};
+  const bool any = std::any_of(std::begin(files), std::end(files),
+                               [](const auto& file) { return !file.second->empty(); });
+  if (!any) return false;
+  for (const auto& [flag, path] : files) {
+    if (path->empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(flag, " is missing: TLS needs --tls-cert, --tls-key and --tls-ca"));
+    }
+    if (!std::ifstream(*path)) {
+      return absl::InvalidArgumentError(absl::StrCat(flag, " ", *path, " cannot be read"));
+    }
+  }
+  if (absl::StartsWith(arguments.listen, "unix:") || arguments.insecure_loopback ||
+      !arguments.cookie_file.empty()) {
+    return absl::InvalidArgumentError(
+        "with TLS, --listen takes HOST:PORT, and there is no cookie and nothing insecure");
+  }
+  return true;
+}
+
 absl::StatusOr<BootstrapParams> ParamsFromArguments(const Arguments& arguments) {
   absl::string_view path = arguments.listen;
-  if (absl::ConsumePrefix(&path, "unix:")) {
+  DM_ASSIGN_OR_RETURN(const bool tls, WantsTls(arguments));
+  if (tls) {
+    path = "";
+  } else if (absl::ConsumePrefix(&path, "unix:")) {
     DM_RETURN_IF_ERROR(CheckSocketFolder(path));
   } else if (!absl::StartsWith(path, "127.") && !absl::StartsWith(path, "[::1]:")) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--listen ", path, ": only unix:/PATH, or 127.0.0.1:PORT with ",
-                     "--insecure-loopback, can be served without TLS"));
+        absl::StrCat("--listen ", path, ": without TLS only unix:/PATH, or 127.0.0.1:PORT with ",
+                     "--insecure-loopback; add --tls-cert, --tls-key and --tls-ca"));
   } else if (!arguments.insecure_loopback) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--listen ", path, ": every user of this host could call it; add --insecure-loopback"));
@@ -148,6 +188,20 @@ absl::StatusOr<BootstrapParams> ParamsFromParent() {
   }
   return params;
 }
+
+// Whoever shows a certificate of the authority that this process was given may call.
+class CertificateGuard final : public CallGuard {
+ public:
+  absl::Status Admit(absl::string_view, const grpc::AuthContext& context) override {
+    if (context.IsPeerAuthenticated()) return absl::OkStatus();
+    return Error(absl::StatusCode::kUnauthenticated, machine::v1::ERROR_REASON_CLIENT_CREDENTIALS,
+                 "a client certificate is needed");
+  }
+  std::unique_ptr<grpc::experimental::Interceptor> Follow(
+      grpc::experimental::ServerRpcInfo&) override {
+    return nullptr;
+  }
+};
 
 // Nothing this process makes is for others, secrets never reach a core file, and a batch may open
 // as many sockets as the system allows.
@@ -310,16 +364,27 @@ int RunChild(int argc, char** argv, const ChildProgram& program, const ChildFact
                                      [requested] { requested->Ring(); }};
   absl::StatusOr<std::unique_ptr<ChildServer>> child = factory(environment);
   if (!child.ok()) return fail(child.status());
+  CertificateGuard guard;
   RpcServerOptions options;
-  options.address = params->listen_address();
+  if (arguments.tls_cert.empty()) {
+    options.address = params->listen_address();
+  } else {
+    options.tls = RpcServerTls{.address = params->listen_address(),
+                               .cert_path = arguments.tls_cert,
+                               .key_path = arguments.tls_key,
+                               .client_ca_path = arguments.tls_ca};
+    options.guard = &guard;
+  }
   options.cookie = params->cookie();
   options.insecure_loopback = arguments.insecure_loopback;
   options.services = (*child)->services();
   options.metrics = &metrics;
   absl::StatusOr<std::unique_ptr<RpcServer>> server = RpcServer::Start(options);
   if (!server.ok()) return fail(server.status());
-  log.Info("listening", {{"address", (*server)->address()}});
-  if (!alone) Report(program, absl::OkStatus(), (*server)->address());
+  const std::string& address =
+      options.tls.has_value() ? (*server)->tls_address() : (*server)->address();
+  log.Info("listening", {{"address", address}});
+  if (!alone) Report(program, absl::OkStatus(), address);
 
   return MainLoop(log, **child, **server, *requested, signals.get(), alone ? -1 : STDIN_FILENO)
       .Run();

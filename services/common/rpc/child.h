@@ -63,7 +63,8 @@ using ChildFactory =
 ///
 /// Without arguments the process is a child: it reads BootstrapParams, writes BootstrapResult, and
 /// lives until standard input ends, SIGTERM or SIGINT comes, or `request_shutdown` is called. With
-/// --listen it stands alone on a Unix socket or, for tests, on plain TCP on loopback.
+/// --listen it stands alone: on a Unix socket; on HOST:PORT with TLS, where callers must show a
+/// certificate of one authority; or, for tests, on plain TCP on loopback.
 int RunChild(int argc, char** argv, const ChildProgram& program, const ChildFactory& factory);
 
 }  // namespace machine::common

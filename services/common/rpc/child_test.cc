@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "driver/v1/bootstrap.pb.h"
 #include "machine/v1/machines.grpc.pb.h"
+#include "services/common/crypto/certificates.h"
 #include "services/common/process/framed.h"
 #include "services/common/process/process.h"
 #include "services/common/process/unique_fd.h"
@@ -26,6 +27,7 @@ namespace {
 using ::driver::v1::BootstrapParams;
 using ::driver::v1::BootstrapResult;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr char kCookie[] = "right";
 std::string* g_program = nullptr;  // From the command line of this test.
@@ -95,7 +97,10 @@ class ChildTest : public testing::Test {
   }
 
   absl::Status Get(const std::string& name, absl::string_view cookie = kCookie) {
-    const Channel channel = Channel::Local(socket_, cookie);
+    return Get(name, Channel::Local(socket_, cookie));
+  }
+
+  static absl::Status Get(const std::string& name, const Channel& channel) {
     grpc::ClientContext context;
     channel.Prepare(context, absl::Seconds(30));
     machine::v1::GetMachineRequest request;
@@ -227,6 +232,57 @@ TEST_F(ChildTest, StandsAloneOnASocketWithACookie) {
   EXPECT_EQ(ExitCode(), 0);
 }
 
+// The address in the log line that says it.
+std::string AddressInLog(int fd) {
+  std::string log;
+  constexpr char kKey[] = "\"address\":\"";
+  while (true) {
+    char c = 0;
+    if (read(fd, &c, 1) != 1) return "";
+    log += c;
+    const size_t at = log.find(kKey);
+    if (at == std::string::npos) continue;
+    const size_t end = log.find('"', at + sizeof(kKey) - 1);
+    if (end != std::string::npos) {
+      return log.substr(at + sizeof(kKey) - 1, end - at - sizeof(kKey) + 1);
+    }
+  }
+}
+
+TEST_F(ChildTest, StandsAloneOverTlsForThoseWithACertificateOfOneAuthority) {
+  const auto authority = CertAuthority::Create("test", absl::Hours(1));
+  const auto stranger = CertAuthority::Create("stranger", absl::Hours(1));
+  ASSERT_TRUE(authority.ok() && stranger.ok());
+  const auto server = authority->IssueServer({"127.0.0.1"}, absl::Hours(1));
+  ASSERT_TRUE(server.ok()) << server.status();
+  const std::string files[] = {folder_ + "/cert", folder_ + "/key", folder_ + "/ca"};
+  std::ofstream(files[0]) << server->cert_pem;
+  std::ofstream(files[1]) << server->key_pem.view();
+  std::ofstream(files[2]) << authority->cert_pem();
+  Spawn({"--listen", "127.0.0.1:0", "--tls-cert", files[0], "--tls-key", files[1], "--tls-ca",
+         files[2]},
+        /*with_result_pipe=*/false);
+  child_->stdin_fd().reset();
+  const std::string address = AddressInLog(child_->stderr_fd().get());
+  ASSERT_THAT(address, StartsWith("127.0.0.1:"));
+
+  const auto call = [&](const CertAuthority* signer) {
+    ChannelTls tls = {.ca_pem = authority->cert_pem()};
+    if (signer != nullptr) {
+      const auto client = signer->IssueClient({.common_name = "orchestrator"}, absl::Hours(1));
+      tls.client_cert_pem = client->cert_pem;
+      tls.client_key_pem = std::string(client->key_pem.view());
+    }
+    return Get("dev", Channel::Tls(address, tls));
+  };
+  EXPECT_TRUE(call(&*authority).ok()) << call(&*authority);
+  EXPECT_EQ(call(&*stranger).code(), absl::StatusCode::kUnavailable);  // The handshake fails.
+  EXPECT_EQ(call(nullptr).code(), absl::StatusCode::kUnauthenticated);
+  for (const std::string& file : files) unlink(file.c_str());
+  ASSERT_TRUE(child_->Signal(SIGTERM).ok());
+  EXPECT_EQ(ExitCode(), 0);
+}
+
 struct Usage {
   const char* label;
   std::vector<std::string> arguments;
@@ -245,6 +301,7 @@ TEST_F(ChildTest, ExplainsWhatItCannotDo) {
       {"plain TCP by accident", {"--listen", "127.0.0.1:0"}, 2, "add --insecure-loopback"},
       {"folder of all", {"--listen", open_folder}, 2, "mode 0700"},
       {"relative", {"--listen", "unix:s"}, 2, "absolute path"},
+      {"half of TLS", {"--listen", "127.0.0.1:0", "--tls-ca", "/dev/null"}, 2, "--tls-cert is mi"},
       {"no cookie file", {"--listen", socket_, "--cookie-file", "/nowhere"}, 2, "/nowhere"},
   };
   for (const Usage& row : cases) {

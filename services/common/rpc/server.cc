@@ -234,11 +234,14 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptio
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 
-  DM_ASSIGN_OR_RETURN(const auto credentials, MainCredentials(options));
   int port = 0;
   int tls_port = 0;
   int plaintext_port = 0;
-  builder.AddListeningPort(options.address, credentials, &port);
+  const bool tls_only = options.address.empty() && options.tls.has_value();
+  if (!tls_only) {
+    DM_ASSIGN_OR_RETURN(const auto credentials, MainCredentials(options));
+    builder.AddListeningPort(options.address, credentials, &port);
+  }
   if (options.tls.has_value()) {
     builder.AddListeningPort(options.tls->address, TlsCredentials(*options.tls, *options.guard),
                              &tls_port);
@@ -265,7 +268,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptio
   if (!options.plaintext_address.empty() && plaintext_port == 0) {
     return refused(options.plaintext_address);
   }
-  if (server->server_ == nullptr || port == 0) return refused(options.address);
+  if (server->server_ == nullptr || (port == 0 && !tls_only)) return refused(options.address);
   server->address_ = WithPort(options.address, port);
   if (options.tls.has_value()) server->tls_address_ = WithPort(options.tls->address, tls_port);
   server->plaintext_address_ = WithPort(options.plaintext_address, plaintext_port);

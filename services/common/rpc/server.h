@@ -44,7 +44,8 @@ struct RpcServerTls {
 };
 
 struct RpcServerOptions {
-  /// "unix:/path" (at most 107 bytes of path) or, for tests, "127.0.0.1:0".
+  /// "unix:/path" (at most 107 bytes of path) or, for tests, "127.0.0.1:0". Empty where `tls` is
+  /// the only place.
   std::string address;
   /// Calls on a Unix socket must carry it; empty accepts all. The socket's folder is the first
   /// guard: it must have mode 0700.

@@ -82,8 +82,10 @@ grpc::ServerUnaryReactor* DriversService::UnregisterDriver(
   return common::RunUnary(executor_, *context, [this, request](common::CallScope&) -> absl::Status {
     for (const MachinePointer& machine : index_.All()) {
       if (machine->machine.driver() != request->name()) continue;
-      return absl::FailedPreconditionError(
-          absl::StrCat("the driver is in use, for example by ", machine->machine.name()));
+      return common::Error(
+          absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_DRIVER_IN_USE,
+          absl::StrCat("the driver is in use, for example by ", machine->machine.name()),
+          {{"machine", machine->machine.name()}});
     }
     return drivers_.Unregister(request->name());
   });

@@ -57,6 +57,24 @@ DriverRegistry::DriverRegistry(Supervisor& supervisor, Store& store, const Secre
       executor_(executor),
       orchestrator_id_(std::move(orchestrator_id)) {}
 
+namespace {
+
+machine::v1::DriverInfo::State StateOf(const DriverConnection& connection) {
+  if (connection.is_child()) {
+    return connection.alive() ? machine::v1::DriverInfo::READY : machine::v1::DriverInfo::ABSENT;
+  }
+  switch (connection.channel().grpc()->GetState(/*try_to_connect=*/false)) {
+    case GRPC_CHANNEL_READY:
+      return machine::v1::DriverInfo::READY;
+    case GRPC_CHANNEL_TRANSIENT_FAILURE:
+      return machine::v1::DriverInfo::BACKOFF;
+    default:
+      return machine::v1::DriverInfo::ABSENT;
+  }
+}
+
+}  // namespace
+
 std::shared_ptr<DriverRegistry::Entry> DriverRegistry::EntryOf(absl::string_view name) {
   absl::MutexLock lock(&mu_);
   std::shared_ptr<Entry>& entry = entries_[std::string(name)];
@@ -199,12 +217,14 @@ absl::StatusOr<std::vector<machine::v1::DriverInfo>> DriverRegistry::List() {
   for (const std::string& program : supervisor_.Programs(kDriverPrefix)) {
     const std::string name(absl::StripPrefix(program, kDriverPrefix));
     drivers[name].set_name(name);
+    drivers[name].set_state(machine::v1::DriverInfo::ABSENT);
   }
   DM_RETURN_IF_ERROR(store_.Read([&](StoreReader& reader) -> absl::Status {
     DM_ASSIGN_OR_RETURN(const std::vector<DriverRecord> records, reader.ListDrivers());
     for (const DriverRecord& record : records) {
       drivers[record.name()].set_name(record.name());
       drivers[record.name()].set_address(record.address());
+      drivers[record.name()].set_state(machine::v1::DriverInfo::ABSENT);
     }
     return absl::OkStatus();
   }));
@@ -215,6 +235,7 @@ absl::StatusOr<std::vector<machine::v1::DriverInfo>> DriverRegistry::List() {
     if (it != entries_.end() && it->second->connection != nullptr) {
       info.set_version(it->second->connection->handshake().driver_version());
       info.set_unsupported_reason(it->second->connection->handshake().unsupported_reason());
+      info.set_state(StateOf(*it->second->connection));
     }
     list.push_back(std::move(info));
   }
@@ -226,8 +247,8 @@ absl::StatusOr<std::shared_ptr<DriverConnection>> DriverRegistry::Register(
   const std::vector<std::string> installed = supervisor_.Programs(kDriverPrefix);
   if (std::find(installed.begin(), installed.end(), absl::StrCat(kDriverPrefix, request.name())) !=
       installed.end()) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("the driver \"", request.name(), "\" is installed here"));
+    return common::Error(absl::StatusCode::kAlreadyExists, machine::v1::ERROR_REASON_DRIVER_EXISTS,
+                         absl::StrCat("the driver \"", request.name(), "\" is installed here"));
   }
   DriverRecord record;
   record.set_name(request.name());

@@ -1,0 +1,149 @@
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cli/commands/commands.h"
+#include "cli/output/data_format.h"
+#include "cli/output/table.h"
+#include "machine/v1/drivers.grpc.pb.h"
+#include "services/common/file/file.h"
+#include "services/common/status/status.h"
+
+namespace machine::cli {
+namespace {
+
+using machine::v1::DriverInfo;
+using machine::v1::Drivers;
+
+constexpr int64_t kMaxPemBytes = 1 << 20;
+
+absl::string_view StateWord(DriverInfo::State state) {
+  switch (state) {
+    case DriverInfo::STARTING:
+      return "starting";
+    case DriverInfo::READY:
+      return "ready";
+    case DriverInfo::BACKOFF:
+      return "unreachable";
+    case DriverInfo::BROKEN:
+      return "broken";
+    default:
+      return "idle";
+  }
+}
+
+// Why the driver cannot be used, or what went wrong with it last.
+std::string Trouble(const DriverInfo& driver) {
+  return driver.unsupported_reason().empty() ? driver.last_error().message()
+                                             : driver.unsupported_reason();
+}
+
+absl::Status List(CommandContext& context, std::optional<DataFormat> format) {
+  auto data = nlohmann::ordered_json::array();
+  std::string text = "NAME\tVERSION\tSTATE\tADDRESS\tERRORS\n";
+  machine::v1::ListDriversRequest request;
+  do {
+    DM_ASSIGN_OR_RETURN(const machine::v1::ListDriversResponse page,
+                        context.orchestrator.Call<Drivers>(&Drivers::Stub::ListDrivers, request));
+    for (const DriverInfo& driver : page.drivers()) {
+      const std::string state(StateWord(driver.state()));
+      data.push_back({{"name", driver.name()},
+                      {"version", driver.version()},
+                      {"state", state},
+                      {"address", driver.address()},
+                      {"error", Trouble(driver)}});
+      absl::StrAppend(&text, driver.name(), "\t", driver.version(), "\t", state, "\t",
+                      driver.address(), "\t", Trouble(driver), "\n");
+    }
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  context.console.Out(format.has_value() ? Serialize(*format, data) : AlignColumns(text));
+  return absl::OkStatus();
+}
+
+absl::Status Register(CommandContext& context, const ParsedArgs& args, const std::string& name,
+                      const std::string& address) {
+  machine::v1::RegisterDriverRequest request;
+  request.set_name(name);
+  request.set_address(address);
+  const std::pair<const char*, std::string*> files[] = {{"ca", request.mutable_ca_pem()},
+                                                        {"cert", request.mutable_client_cert_pem()},
+                                                        {"key", request.mutable_client_key_pem()}};
+  for (const auto& [flag, pem] : files) {
+    const std::string path = args.String(flag);
+    if (path.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--", flag, " is missing: the driver is called with TLS, by --ca, --cert and --key"));
+    }
+    absl::StatusOr<std::string> contents = common::ReadFile(path, kMaxPemBytes);
+    if (!contents.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", flag, ": ", contents.status().message()));
+    }
+    *pem = *std::move(contents);
+  }
+  DM_ASSIGN_OR_RETURN(const DriverInfo driver,
+                      context.orchestrator.Call<Drivers>(&Drivers::Stub::RegisterDriver, request));
+  context.Say(absl::StrCat("Registered the driver \"", name, "\", version ", driver.version(),
+                           ". To use it, run: docker-machine create -d ", name, " NAME\n"));
+  return absl::OkStatus();
+}
+
+absl::Status Remove(CommandContext& context, const std::string& name) {
+  machine::v1::UnregisterDriverRequest request;
+  request.set_name(name);
+  DM_RETURN_IF_ERROR(
+      context.orchestrator.Call<Drivers>(&Drivers::Stub::UnregisterDriver, request).status());
+  context.Say(absl::StrCat("Forgot the driver \"", name, "\".\n"));
+  return absl::OkStatus();
+}
+
+class DriverCommand final : public Command {
+ public:
+  CommandInfo info() const override {
+    return {
+        .name = "driver",
+        .summary = "List drivers, and register those that run on other hosts",
+        .description = "Arguments are ls, register NAME HOST:PORT, or rm NAME.",
+        .flags = {{.names = {"ca"}, .usage = "File with the authority of the driver's certificate"},
+                  {.names = {"cert"}, .usage = "File with the certificate to show to the driver"},
+                  {.names = {"key"}, .usage = "File with the key of that certificate"},
+                  OutputFlag(),
+                  QuietFlag()},
+        .details =
+            "A driver may run close to its hypervisor, as\n"
+            "  machine-driver-NAME --listen HOST:PORT --tls-cert FILE --tls-key FILE --tls-ca "
+            "FILE\n"
+            "and be registered here under any name; the same driver on several hosts under "
+            "several names.\nIt is then used like one that is installed. The key is kept sealed.",
+        .examples = {{"docker-machine driver ls", "what can be used, and how it does"},
+                     {"docker-machine driver register lab lab.example.org:7700 --ca ca.pem "
+                      "--cert cert.pem --key key.pem",
+                      "create -d lab uses the driver on that host"},
+                     {"docker-machine driver rm lab", "forgets it once no machine uses it"}}};
+  }
+
+  absl::StatusOr<int> Run(CommandContext& context, const ParsedArgs& args) override {
+    DM_ASSIGN_OR_RETURN(const std::optional<DataFormat> format, DataFormatOf(args));
+    const std::vector<std::string>& words = args.operands;
+    if (words.size() == 1 && words[0] == "ls") {
+      DM_RETURN_IF_ERROR(List(context, format));
+    } else if (words.size() == 3 && words[0] == "register") {
+      DM_RETURN_IF_ERROR(Register(context, args, words[1], words[2]));
+    } else if (words.size() == 2 && words[0] == "rm") {
+      DM_RETURN_IF_ERROR(Remove(context, words[1]));
+    } else {
+      return ErrorWithHelp(context, *this,
+                           "Error: Expected ls, register NAME HOST:PORT, or rm NAME");
+    }
+    return kExitOk;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeDriverCommand() { return std::make_unique<DriverCommand>(); }
+
+}  // namespace machine::cli
