@@ -13,6 +13,7 @@ Commands MakeCommands() {
   commands.push_back(MakeCreateCommand());
   commands.push_back(MakeDriverCommand());
   commands.push_back(MakeEnvCommand());
+  commands.push_back(MakeEventsCommand());
   commands.push_back(MakeExportCommand());
   commands.push_back(MakeGcCommand());
   commands.push_back(MakeGrantCommand());
@@ -25,6 +26,7 @@ Commands MakeCommands() {
   commands.push_back(MakeLsCommand());
   commands.push_back(MakeManCommand());
   commands.push_back(MakeMountCommand());
+  commands.push_back(MakeOpsCommand());
   commands.push_back(MakeProvisionCommand());
   commands.push_back(MakeRegenerateCertsCommand());
   commands.push_back(MakeRestartCommand());

@@ -193,7 +193,15 @@ void OperationRunner::Show(Active& active, const OperationEvent& event) {
   }
 }
 
+bool OperationRunner::only_followed() const {
+  absl::MutexLock lock(&mu_);
+  return !active_.empty() && std::all_of(active_.begin(), active_.end(), [](const Active* active) {
+    return active->request->interrupt == OperationRequest::Interrupt::kLeave;
+  });
+}
+
 void OperationRunner::OnInterrupt(int count) {
+  if (count == 1 && only_followed()) return LeaveAll();
   if (count == 1) {
     {
       absl::MutexLock lock(&mu_);

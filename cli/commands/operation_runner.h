@@ -35,6 +35,9 @@ struct OperationRequest {
   std::vector<std::string> attaches_to;
   /// The command that follows the operation after it was left.
   std::string follow_command;
+  /// What the first Ctrl-C does.
+  enum class Interrupt { kCancel, kLeave };
+  Interrupt interrupt = Interrupt::kCancel;
   /// A line that was printed already; when a step says the same, it is left out.
   std::string said_before;
 };
@@ -75,6 +78,7 @@ class OperationRunner {
   void OnInterrupt(int count);
   void CancelAll();
   void LeaveAll();
+  bool only_followed() const;
   bool left() const;
 
   CommandContext& context_;

@@ -87,6 +87,9 @@ class Stage {
       text = absl::StrReplaceAll(text, {{value, absl::StrCat("$", name)}});
     }
     RE2::GlobalReplace(&text, R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", "$TIME");
+    RE2::GlobalReplace(&text, R"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})",
+                       "$UUID");
+    RE2::GlobalReplace(&text, R"(\b[0-9a-f]{32}\b)", "$TRACE");
     RE2::GlobalReplace(&text, R"(\b10\.\d+\.\d+\.\d+)", "$IP");
     RE2::GlobalReplace(&text, R"(, build [0-9A-Za-z.+-]+)", ", build $BUILD");
     RE2::GlobalReplace(&text, R"((INFO|ERRO)\[\d{4}\])", R"(\1[$SECS])");
