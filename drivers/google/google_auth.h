@@ -95,8 +95,8 @@ std::unique_ptr<TokenSource> DefaultTokens(common::HttpClient& http, Surrounding
 /// at most one thread fetches, others wait for it as long as their call lasts.
 class TokenCache {
  public:
-  TokenCache(std::unique_ptr<TokenSource> source,
-             const common::Clock& clock = common::Clock::Real())
+  explicit TokenCache(std::unique_ptr<TokenSource> source,
+                      const common::Clock& clock = common::Clock::Real())
       : source_(std::move(source)), clock_(clock) {}
 
   /// Errors: those of TokenSource::Fetch(), CallScope::Check().

@@ -200,8 +200,7 @@ absl::Status ChangeInstance(const common::CallScope& call, const GoogleApi& api,
     }
     if (!change(*instance)) return absl::OkStatus();
     const absl::StatusOr<Operation> sent = send(*instance);
-    const absl::Status status =
-        sent.ok() ? AwaitOperation(call, api, timing, *sent) : sent.status();
+    absl::Status status = sent.ok() ? AwaitOperation(call, api, timing, *sent) : sent.status();
     if ((!status.ok() && !absl::IsAborted(status)) || attempt == kMaxChanges) return status;
     if (!status.ok()) DM_RETURN_IF_ERROR(PauseBetweenLooks(call, timing.poll, attempt));
   }
