@@ -52,16 +52,18 @@ int UnknownCommand(Console& console, absl::string_view name) {
   return kExitError;
 }
 
-int RunHelp(const ProgramParts& parts, const Commands& commands,
-            const std::vector<std::string>& names) {
+int RunHelp(const ProgramParts& parts, const std::vector<std::string>& names) {
   if (names.empty() || names[0] == "-h" || names[0] == "--help") {
     parts.console.Out(ProgramHelp(ProgramTable(parts.env)));
     return kExitOk;
   }
-  Command* const command = Find(commands, names[0]);
-  if (command == nullptr) return UnknownCommand(parts.console, names[0]);
-  parts.console.Out(CommandHelp(command->info()));
-  return kExitOk;
+  // From the table, because help itself is no object.
+  for (const CommandInfo& info : ProgramTable(parts.env).commands) {
+    if (info.name != names[0]) continue;
+    parts.console.Out(CommandHelp(info));
+    return kExitOk;
+  }
+  return UnknownCommand(parts.console, names[0]);
 }
 
 int RunCommand(const ProgramParts& parts, Command& command, const ParsedArgs& globals,
@@ -120,7 +122,7 @@ int RunProgramLine(const ProgramParts& parts, const std::vector<std::string>& co
     return kExitOk;
   }
   const std::vector<std::string> rest(words.begin() + 1, words.end());
-  if (words[0] == "help" || words[0] == "h") return RunHelp(parts, commands, rest);
+  if (words[0] == "help" || words[0] == "h") return RunHelp(parts, rest);
   Command* const command = Find(commands, words[0]);
   if (command == nullptr) return UnknownCommand(parts.console, words[0]);
   int exit = RunCommand(parts, *command, *globals, command_line, rest);

@@ -64,7 +64,8 @@ ProgramInfo ProgramTable(const Environment& env) {
                            .summary = kHelpSummary,
                            .description = "",
                            .flags = {},
-                           .operands = Operands::kCommand});
+                           .operands = Operands::kCommand,
+                           .examples = {{"docker-machine help create", "flags and examples"}}});
   return info;
 }
 
