@@ -38,12 +38,12 @@ constexpr char kDatabase[] = "machines";
 
 // Who writes to operations, as the database sees it: whose lease it was, and which replica it is.
 constexpr char kAudit[] = R"sql(
-CREATE TABLE audit (operation BIGINT, owner TEXT, replica TEXT);
+CREATE TABLE write_log (operation BIGINT, owner TEXT, replica TEXT);
 CREATE FUNCTION note_update() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
-  INSERT INTO audit VALUES (OLD.position, OLD.owner, current_setting('application_name'));
+  INSERT INTO write_log VALUES (OLD.position, OLD.owner, current_setting('application_name'));
   RETURN NEW; END$$;
 CREATE FUNCTION note_event() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
-  INSERT INTO audit SELECT position, owner, current_setting('application_name')
+  INSERT INTO write_log SELECT position, owner, current_setting('application_name')
     FROM operations WHERE position = NEW.operation;
   RETURN NEW; END$$;
 CREATE TRIGGER note BEFORE UPDATE ON operations FOR EACH ROW
@@ -144,7 +144,7 @@ class ReplicasTest : public WorldTest {
 
   // No lease was written under by two processes.
   void ExpectNoForeignWrites() {
-    EXPECT_EQ(Sql("SELECT owner, string_agg(DISTINCT replica, ',') FROM audit WHERE owner <> '' "
+    EXPECT_EQ(Sql("SELECT owner, string_agg(DISTINCT replica, ',') FROM write_log WHERE owner <> '' "
                   "GROUP BY owner HAVING count(DISTINCT replica) > 1"),
               "");
   }
@@ -242,7 +242,7 @@ TEST_F(ReplicasTest, OneThatWasStoppedForLongerThanItsLeaseWritesNothingMore) {
   const std::string owner = OwnerOf(operation);
   replicas_[0]->Signal(SIGSTOP);
   ASSERT_TRUE(Eventually(kLimit, [&] { return OwnerOf(operation) != owner; }));
-  const std::string after = "SELECT count(*) FROM audit WHERE replica = 'r0'";
+  const std::string after = "SELECT count(*) FROM write_log WHERE replica = 'r0'";
   const int before = Count(after);
   const std::string taken = OwnerOf(operation);
   replicas_[0]->Signal(SIGCONT);

@@ -23,11 +23,17 @@ namespace {
 constexpr size_t kMaxMachineId = 128;
 constexpr size_t kMaxLabels = 64;
 constexpr absl::Duration kValidateTimeout = absl::Seconds(10);
+// How old a create must be for the same one to follow it.
+constexpr absl::Duration kTakenUpAfter = absl::Seconds(2);
 
 void SetTime(google::protobuf::Timestamp& timestamp, absl::Time time) {
   const int64_t us = absl::ToUnixMicros(time);
   timestamp.set_seconds(us / 1'000'000);
   timestamp.set_nanos(static_cast<int32_t>(us % 1'000'000) * 1000);
+}
+
+absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
+  return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
 }
 
 // The operation that the same request made before.
@@ -362,6 +368,9 @@ absl::StatusOr<bool> Admission::Resume(StoreTransaction& transaction, CreateCall
                                         "\" is still being undone; try again when that is done"),
                            {{"operation", pending}, {"verb", "create"}});
     }
+    // Somebody asks for the same at this moment: one of them makes it, the others are told so.
+    if (parts_.clock.Now() - ToTime(operation->metadata().create_time()) < kTakenUpAfter)
+      return false;
     call.operation = *std::move(operation);
     call.repeated = true;
     return true;
