@@ -153,7 +153,7 @@ INSTANTIATE_TEST_SUITE_P(
          .error =
              "unsupported operating system \"plan9\" (Plan 9); supported: debian, ubuntu, fedora, "
              "rhel, centos, rocky, almalinux, ol, amzn, sles, opensuse-leap, "
-             "opensuse-tumbleweed, opensuse, arch, archarm",
+             "opensuse-tumbleweed, opensuse, arch, archarm, boot2docker",
          .cause = R"(printf 'ID=plan9\nPRETTY_NAME="Plan 9"\n' >/etc/os-release)"},
         // The files of /var/lib on a file system of 100 MB.
         {.label = "DiskWithoutRoomForTheEngine",
