@@ -4,6 +4,7 @@
 //   bazel run //tests/bench:idle_watches              # 10,000
 //   bazel run //tests/bench:idle_watches -- 1000
 #include <signal.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
