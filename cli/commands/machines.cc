@@ -107,6 +107,11 @@ absl::StatusOr<Machine> GetMachine(CommandContext& context, absl::string_view ma
 absl::StatusOr<std::vector<Machine>> ListMachines(CommandContext& context,
                                                   const std::vector<std::string>& fields,
                                                   absl::Duration max_age, absl::Duration timeout) {
+  if (timeout < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("invalid value \"", absl::ToInt64Seconds(timeout),
+                     "\" for --timeout: a number of seconds, 0 or more"));
+  }
   machine::v1::ListMachinesRequest request;
   request.set_page_size(kPageSize);
   for (const std::string& field : fields) request.mutable_read_mask()->add_paths(field);

@@ -47,7 +47,8 @@ struct ReadOptions {
 absl::StatusOr<machine::v1::Machine> GetMachine(CommandContext& context, absl::string_view machine,
                                                 const ReadOptions& options);
 
-/// All machines in natural order.
+/// All machines in natural order. `timeout` is what --timeout says. INVALID_ARGUMENT when it is
+/// negative.
 absl::StatusOr<std::vector<machine::v1::Machine>> ListMachines(
     CommandContext& context, const std::vector<std::string>& fields, absl::Duration max_age,
     absl::Duration timeout);

@@ -282,7 +282,7 @@ int Main(int argc, char** argv) {
   std::string key;
   std::string user = "root";
   std::string only;
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i < argc; i += 2) {
     const absl::string_view name = argv[i];
     std::string* const value = name == "--host"   ? &host
                                : name == "--key"  ? &key
@@ -293,13 +293,25 @@ int Main(int argc, char** argv) {
       fprintf(stderr, "unknown option %s\n", argv[i]);
       return 2;
     }
+    if (i + 1 == argc) {
+      fprintf(stderr, "%s needs a value\n", argv[i]);
+      return 2;
+    }
     *value = argv[i + 1];
+  }
+  if (!only.empty() && only != "first" && only != "small" && only != "lists" && only != "host") {
+    fprintf(stderr, "--only %s: there are first, small, lists and host\n", only.c_str());
+    return 2;
+  }
+  if ((only == "host" || !key.empty()) && host.empty()) {
+    fprintf(stderr, "the figures of a host need --host IP --key FILE\n");
+    return 2;
   }
   Print("figure", "measured", "target");
   if (only.empty() || only == "first") FirstCommand();
   if (only.empty() || only == "small") SmallCommands();
   if (only.empty() || only == "lists") Lists();
-  if (!host.empty()) OnHost(host, key, user);
+  if (!host.empty() && (only.empty() || only == "host")) OnHost(host, key, user);
   return 0;
 }
 

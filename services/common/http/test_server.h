@@ -1,4 +1,4 @@
-// Servers that the tests of this folder talk to. Both listen on 127.0.0.1, on a port of the
+// Servers that tests talk to. Both listen on 127.0.0.1, on a port of the
 // system's choice, and stop when they go: after the client, or its idle connections would hold them
 // up.
 #ifndef SERVICES_COMMON_HTTP_TEST_SERVER_H_
