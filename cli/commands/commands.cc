@@ -35,6 +35,7 @@ Commands MakeCommands() {
   commands.push_back(MakeServerCommand());
   commands.push_back(MakeShellInitCommand());
   commands.push_back(MakeSshCommand());
+  commands.push_back(MakeSshDialCommand());
   commands.push_back(MakeSshHostKeyCommand());
   commands.push_back(MakeSshTunnelCommand());
   commands.push_back(MakeStartCommand());

@@ -45,6 +45,7 @@ std::unique_ptr<Command> MakeScpCommand();
 std::unique_ptr<Command> MakeServerCommand();
 std::unique_ptr<Command> MakeShellInitCommand();
 std::unique_ptr<Command> MakeSshCommand();
+std::unique_ptr<Command> MakeSshDialCommand();
 std::unique_ptr<Command> MakeSshHostKeyCommand();
 std::unique_ptr<Command> MakeSshTunnelCommand();
 std::unique_ptr<Command> MakeStartCommand();

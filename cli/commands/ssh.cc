@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/commands/commands.h"
@@ -86,8 +87,10 @@ class SshCommand final : public Command {
     const std::optional<std::string> ssh =
         context.native_ssh ? std::nullopt : FindInPath(context.env, "ssh");
     if (ssh.has_value()) {
-      const absl::StatusOr<SshAccess> access = GetSshAccess(context, words[0]);
+      absl::StatusOr<SshAccess> access = GetSshAccess(context, words[0]);
       if (access.ok() && !access->host_key_sha256.empty()) {
+        access->dial_for_ssh =
+            words.size() == 1 || words[1] == "--" || !absl::StartsWith(words[1], "-");
         DM_ASSIGN_OR_RETURN(const SshConfigFile config, SshConfigFile::Make(context, {*access}));
         std::vector<std::string> argv = {*ssh, "-F", config.path()};
         argv.insert(argv.end(), words.begin(), words.end());

@@ -33,6 +33,11 @@ constexpr char kHostKeyAlgorithms[] =
     "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,"
     "rsa-sha2-256";
 
+// The exchange that the orchestrator's own connection uses, first: making a key of sntrup761, which
+// OpenSSH 9 prefers, takes 0.1 s of Debian 12's ssh, more than the rest of a command. Whatever else
+// this ssh and the host have in common still follows.
+constexpr char kKexAlgorithms[] = "^curve25519-sha256";
+
 // An argument of ssh_config(5): in quotes, with its percent signs taken as they are.
 std::string ConfigWord(absl::string_view text) {
   return absl::StrCat(
@@ -57,11 +62,11 @@ absl::StatusOr<std::string> KeyFile(const CommandContext& context, absl::string_
   return path;
 }
 
-// A command that connects standard input and output to the machine's ssh server.
-std::string TunnelCommand(const CommandContext& context, const SshAccess& access) {
+// The value of ProxyCommand, a command for the user's shell, that runs this program with `args`.
+std::string OwnCommand(const CommandContext& context, const std::vector<std::string>& args) {
   std::vector<std::string> words = {OwnProgram()};
   words.insert(words.end(), context.global_flags.begin(), context.global_flags.end());
-  words.insert(words.end(), {"ssh-tunnel", access.machine, absl::StrCat(access.port)});
+  words.insert(words.end(), args.begin(), args.end());
   return absl::StrJoin(words, " ", [](std::string* out, const std::string& word) {
     absl::StrAppend(out, QuoteForPosix(absl::StrReplaceAll(word, {{"%", "%%"}})));
   });
@@ -73,7 +78,7 @@ std::string Section(const CommandContext& context, const SshAccess& access) {
   std::string text = absl::StrCat(
       "Host ", access.machine, "\n  HostName ", ConfigWord(access.host), "\n  Port ", access.port,
       "\n  User ", ConfigWord(access.user), "\n  HostKeyAlias ", access.machine,
-      "\n  HostKeyAlgorithms ", kHostKeyAlgorithms,
+      "\n  HostKeyAlgorithms ", kHostKeyAlgorithms, "\n  KexAlgorithms ", kKexAlgorithms,
       "\n  StrictHostKeyChecking yes\n  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n"
       "  KnownHostsCommand ",
       own, " ssh-host-key ", access.machine, " ", access.host_key_sha256,
@@ -86,8 +91,13 @@ std::string Section(const CommandContext& context, const SshAccess& access) {
     absl::StrAppend(&text, "  IdentityFile ", ConfigWord(access.key_path),
                     "\n  IdentitiesOnly yes\n");
   }
+  const std::string port = absl::StrCat(access.port);
   if (access.through_orchestrator) {
-    absl::StrAppend(&text, "  ProxyCommand ", TunnelCommand(context, access), "\n");
+    absl::StrAppend(&text, "  ProxyCommand ",
+                    OwnCommand(context, {"ssh-tunnel", access.machine, port}), "\n");
+  } else if (access.dial_for_ssh) {
+    absl::StrAppend(&text, "  ProxyUseFdpass yes\n  ProxyCommand ",
+                    OwnCommand(context, {"ssh-dial", access.host, port}), "\n");
   }
   return text;
 }

@@ -25,6 +25,10 @@ struct SshAccess {
   std::string host_key_sha256;
   /// The host cannot be reached from here, so the way leads through the orchestrator.
   bool through_orchestrator = false;
+  /// ssh is given a connection that this program makes, which sends at once: ssh's own waits for an
+  /// acknowledgement three times in a short command, 40 ms each. Not for a call in which an option
+  /// of the user's may ask for another way to the host.
+  bool dial_for_ssh = false;
 };
 
 /// Asks for the access to `machine` and has its key in place. The error to print when there is

@@ -98,6 +98,22 @@ TEST_F(SshAccessTest, HostKeyThatIsNotPinnedIsNotTrusted) {
             "the host key of \"fresh\" is not known yet: run docker-machine provision fresh first");
 }
 
+// With options, one of them may be another ProxyCommand, which passes no connection.
+TEST_F(SshAccessTest, ConnectionIsMadeForSshWhereItIsAsked) {
+  SshAccess access = {.machine = "dev", .host = "10.0.0.1", .user = "root"};
+  EXPECT_FALSE(absl::StrContains(SshConfig(context_, {access}), "Proxy"));
+  access.dial_for_ssh = true;
+  EXPECT_TRUE(absl::StrContains(SshConfig(context_, {access}), "  ProxyUseFdpass yes\n"));
+  EXPECT_TRUE(absl::StrContains(SshConfig(context_, {access}), " ssh-dial 10.0.0.1 22\n"));
+  access.through_orchestrator = true;
+  EXPECT_FALSE(absl::StrContains(SshConfig(context_, {access}), "Fdpass"));
+}
+
+TEST_F(SshAccessTest, DialSaysWhyThereIsNoConnectionAsSshDoes) {
+  EXPECT_EQ(Run("ssh-dial 127.0.0.1 1"), 255);
+  EXPECT_EQ(err(), "ssh: connect to host 127.0.0.1 port 1: Connection refused\n");
+}
+
 TEST_F(SshAccessTest, HostKeyCommandPrintsThePinnedKeyOnly) {
   EXPECT_EQ(Run("ssh-host-key dev AAA dev ssh-ed25519 KEY SHA256:AAA"), 0);
   EXPECT_EQ(out(), "dev ssh-ed25519 KEY\n");
