@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/ls_filter.h"
 #include "cli/commands/machine_data.h"
@@ -173,6 +174,9 @@ class LsCommand final : public Command {
                    .type = FlagType::kInt,
                    .usage = "Timeout in seconds, default to 10s",
                    .default_value = "10"},
+                  {.names = {"max-age"},
+                   .usage = "How old what is shown may be, as 30s or 5m; 0 asks the providers now",
+                   .default_value = "1m"},
                   {.names = {"format", "f"}, .usage = "Pretty-print machines using a Go template"},
                   OutputFlag()},
         .examples = {
@@ -181,6 +185,7 @@ class LsCommand final : public Command {
             {"docker-machine ls -q --filter name=^web", "names only"},
             {"docker-machine ls -f '{{.Name}}: {{.URL}}'", "a line of one's own"},
             {"docker-machine ls -f 'table {{.Name}}\\t{{.State}}'", "a table of one's own"},
+            {"docker-machine ls --max-age 0", "the states as the providers tell them now"},
             {"docker-machine ls -o json", "for programs"}}};
   }
 
@@ -194,9 +199,15 @@ class LsCommand final : public Command {
     }
     DM_ASSIGN_OR_RETURN(const LsFilter filter, LsFilter::Parse(conditions));
     const bool quiet = args.Bool("quiet");
+    absl::Duration max_age;
+    if (!absl::ParseDuration(args.String("max-age"), &max_age) || max_age < absl::ZeroDuration()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("invalid value \"", args.String("max-age"),
+                       "\" for --max-age: for example 30s or 5m, or 0 to ask the providers now"));
+    }
     DM_ASSIGN_OR_RETURN(
         const std::vector<Machine> machines,
-        ListMachines(context, FieldsFor(quiet, !conditions.empty(), output.has_value()), kMaxAge,
+        ListMachines(context, FieldsFor(quiet, !conditions.empty(), output.has_value()), max_age,
                      absl::Seconds(args.Int("timeout"))));
     const std::map<std::string, std::string> masters = SwarmMasters(machines);
     const std::string docker_host = context.env.Get("DOCKER_HOST");

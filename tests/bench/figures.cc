@@ -10,15 +10,12 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "google/longrunning/operations.grpc.pb.h"
 #include "machine/v1/machines.grpc.pb.h"
@@ -27,18 +24,6 @@
 
 namespace machine::bench {
 namespace {
-
-void Print(absl::string_view what, absl::string_view value, absl::string_view target) {
-  printf("%-52s %-26s %s\n", std::string(what).c_str(), std::string(value).c_str(),
-         std::string(target).c_str());
-  fflush(stdout);
-}
-
-std::string Ms(absl::Duration duration) {
-  char text[32];
-  snprintf(text, sizeof text, "%.1f ms", absl::ToDoubleMilliseconds(duration));
-  return text;
-}
 
 [[noreturn]] void Fail(absl::string_view what, const ProcessRun& run) {
   fprintf(stderr, "%s: exit status %d\n%s\n", std::string(what).c_str(), run.exit_code,
@@ -58,31 +43,6 @@ void Measure(const World& world, const std::vector<std::string>& arguments, int 
     peak_kib = std::max(peak_kib, run.peak_kib);
   }
   Print(what, absl::StrCat(Ms(Median(walls)), ", ", peak_kib / 1024, " MiB"), target);
-}
-
-// Runs `count` pieces of work on `threads` threads and returns how many failed.
-int InParallel(int threads, int count, const std::function<bool(int)>& work) {
-  absl::Mutex mu;
-  int next = 0;
-  int failed = 0;
-  std::vector<std::thread> pool;
-  for (int t = 0; t < threads; ++t) {
-    pool.emplace_back([&] {
-      for (;;) {
-        int mine = 0;
-        {
-          absl::MutexLock lock(&mu);
-          if (next == count) return;
-          mine = next++;
-        }
-        if (work(mine)) continue;
-        absl::MutexLock lock(&mu);
-        ++failed;
-      }
-    });
-  }
-  for (std::thread& thread : pool) thread.join();
-  return failed;
 }
 
 void FirstCommand() {

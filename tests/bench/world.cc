@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "nlohmann/json.hpp"
 #include "services/common/process/process_id.h"
@@ -32,9 +34,31 @@ std::string ReadText(const std::string& path) {
   return text.str();
 }
 
+// The number after `name` in /proc/PID/status.
+int64_t StatusKib(pid_t pid, absl::string_view name) {
+  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
+  std::string word;
+  int64_t kib = 0;
+  while (status >> word) {
+    if (word == name) status >> kib;
+  }
+  return kib;
+}
+
+std::vector<pid_t> ChildrenOf(pid_t parent) {
+  std::vector<pid_t> children;
+  std::error_code error;
+  for (const fs::directory_entry& task :
+       fs::directory_iterator(absl::StrCat("/proc/", parent, "/task"), error)) {
+    std::ifstream list(task.path() / "children");
+    for (pid_t pid = 0; list >> pid;) children.push_back(pid);
+  }
+  return children;
+}
+
 }  // namespace
 
-World::World() {
+World::World(const std::vector<std::string>& more_programs) {
   char folder[] = "/tmp/mbXXXXXX";
   folder_ = mkdtemp(folder);
   storage_ = folder_ + "/s";
@@ -42,9 +66,11 @@ World::World() {
   const std::string libexec = folder_ + "/libexec";
   fs::create_directory(libexec);
   program_ = (here / "cli/docker-machine").string();
-  for (const char* program :
-       {"services/orchestrator/machine-orchestrator", "services/provisioner/machine-provisioner",
-        "drivers/none/machine-driver-none", "drivers/generic/machine-driver-generic"}) {
+  std::vector<std::string> programs = {
+      "services/orchestrator/machine-orchestrator", "services/provisioner/machine-provisioner",
+      "drivers/none/machine-driver-none", "drivers/generic/machine-driver-generic"};
+  programs.insert(programs.end(), more_programs.begin(), more_programs.end());
+  for (const std::string& program : programs) {
     fs::create_symlink(here / program, fs::path(libexec) / fs::path(program).filename());
   }
   environment_ = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + folder_,
@@ -125,14 +151,61 @@ common::Channel World::Connect() const {
   return common::Channel::Local(info.address, info.cookie);
 }
 
-int64_t World::OrchestratorRssKib() const {
-  std::ifstream status(absl::StrCat("/proc/", ReadServerInfo().pid, "/status"));
-  std::string word;
-  int64_t kib = 0;
-  while (status >> word) {
-    if (word == "VmRSS:") status >> kib;
+void World::KillOrchestrator() {
+  const ServerInfo info = ReadServerInfo();
+  std::vector<pid_t> pids = ChildrenOf(info.pid);
+  pids.insert(pids.begin(), info.pid);
+  for (const pid_t pid : pids) kill(pid, SIGKILL);
+  while (common::IsAlive(info.pid, info.start_time)) absl::SleepFor(absl::Milliseconds(1));
+}
+
+int64_t World::OrchestratorRssKib() const { return StatusKib(ReadServerInfo().pid, "VmRSS:"); }
+
+int64_t World::OrchestratorPeakKib() const { return StatusKib(ReadServerInfo().pid, "VmHWM:"); }
+
+int64_t World::ChildPeakKib(absl::string_view program) const {
+  for (const pid_t pid : ChildrenOf(ReadServerInfo().pid)) {
+    std::error_code error;
+    const fs::path file = fs::read_symlink(absl::StrCat("/proc/", pid, "/exe"), error);
+    if (file.filename().string() == program) return StatusKib(pid, "VmHWM:");
   }
-  return kib;
+  return 0;
+}
+
+int InParallel(int threads, int count, const std::function<bool(int)>& work) {
+  absl::Mutex mu;
+  int next = 0;
+  int failed = 0;
+  std::vector<std::thread> pool;
+  for (int t = 0; t < threads; ++t) {
+    pool.emplace_back([&] {
+      for (;;) {
+        int mine = 0;
+        {
+          absl::MutexLock lock(&mu);
+          if (next == count) return;
+          mine = next++;
+        }
+        if (work(mine)) continue;
+        absl::MutexLock lock(&mu);
+        ++failed;
+      }
+    });
+  }
+  for (std::thread& thread : pool) thread.join();
+  return failed;
+}
+
+void Print(absl::string_view what, absl::string_view value, absl::string_view target) {
+  printf("%-52s %-26s %s\n", std::string(what).c_str(), std::string(value).c_str(),
+         std::string(target).c_str());
+  fflush(stdout);
+}
+
+std::string Ms(absl::Duration duration) {
+  char text[32];
+  snprintf(text, sizeof text, "%.1f ms", absl::ToDoubleMilliseconds(duration));
+  return text;
 }
 
 absl::Duration Median(std::vector<absl::Duration> values) {

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,8 @@ struct ProcessRun {
 /// but for Run.
 class World {
  public:
-  /// The programs are taken from the runfiles of `bazel run`.
-  World();
+  /// The programs are taken from the runfiles of `bazel run`: `more_programs` are paths there.
+  explicit World(const std::vector<std::string>& more_programs = {});
   ~World();
 
   World(const World&) = delete;
@@ -39,11 +40,17 @@ class World {
 
   /// Ends the orchestrator, as idleness would.
   void StopOrchestrator();
+  /// Kills the orchestrator and every process that it started.
+  void KillOrchestrator();
 
   /// A connection to the orchestrator, which must run.
   common::Channel Connect() const;
   /// Resident memory of the orchestrator.
   int64_t OrchestratorRssKib() const;
+  /// The most that the orchestrator ever had resident.
+  int64_t OrchestratorPeakKib() const;
+  /// The same of the process that the orchestrator runs `program` in; 0 when there is none.
+  int64_t ChildPeakKib(absl::string_view program) const;
 
   const std::string& storage() const { return storage_; }
 
@@ -61,6 +68,15 @@ class World {
   std::string program_;
   std::vector<std::string> environment_;
 };
+
+/// Runs `count` pieces of work, told their number, on `threads` threads; returns how many failed.
+int InParallel(int threads, int count, const std::function<bool(int)>& work);
+
+/// One line: a figure, what was measured and what is wanted.
+void Print(absl::string_view what, absl::string_view value, absl::string_view target);
+
+/// Such as "12.3 ms".
+std::string Ms(absl::Duration duration);
 
 /// The middle of `values`.
 absl::Duration Median(std::vector<absl::Duration> values);
