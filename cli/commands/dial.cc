@@ -65,7 +65,7 @@ absl::StatusOr<common::UniqueFd> Dial(absl::string_view host, absl::string_view 
 }
 
 absl::Status TryConnect(absl::string_view host, absl::string_view port, absl::Duration timeout) {
-  const absl::Status status = Dial(host, port, timeout).status();
+  absl::Status status = Dial(host, port, timeout).status();
   if (status.ok()) return status;
   return absl::UnavailableError(
       absl::StrCat("dial tcp ", host, ":", port, ": ", absl::AsciiStrToLower(status.message())));

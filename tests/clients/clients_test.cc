@@ -15,6 +15,7 @@
 #include "services/common/file/file.h"
 #include "services/common/process/process.h"
 #include "tests/e2e/bed.h"
+#include "tests/integration/shared_world.h"
 #include "tests/integration/world.h"
 
 namespace machine::tests {
@@ -49,6 +50,41 @@ std::vector<Language> Languages() {
   };
 }
 
+// The command of the language's tour with `words`, flags first: Go stops looking for them at the
+// address.
+std::vector<std::string> TourOf(const Language& language, const std::vector<std::string>& flags,
+                                const std::string& address, const std::vector<std::string>& words) {
+  std::vector<std::string> argv;
+  for (const std::string& word : language.argv) {
+    const bool prepared = absl::StartsWith(word, language.name + "/");
+    argv.push_back(prepared ? absl::StrCat(Folder(), "/", word) : word);
+  }
+  argv.insert(argv.end(), flags.begin(), flags.end());
+  argv.push_back(address);
+  argv.insert(argv.end(), words.begin(), words.end());
+  return argv;
+}
+
+// What each tour prints with machines known by URL.
+constexpr char kTourOfUrls[] =
+    "created t-1\n"
+    "created t-2\n"
+    "created again: ALREADY_EXISTS MACHINE_EXISTS\n"
+    "listed by pages of one: machines/t-1, machines/t-2\n"
+    "watched: 2, then MODIFIED machines/t-1\n"
+    "stopped: UNIMPLEMENTED CAPABILITY_MISSING\n"
+    "started: UNIMPLEMENTED CAPABILITY_MISSING\n"
+    "cancelled: CANCELLED BY_USER\n"
+    "removed: done\n"
+    "removed: done\n"
+    "removed: done\n";
+
+const std::vector<std::string>& BlockedFlags() {
+  static const auto* const flags =
+      new std::vector<std::string>{"--blocked", "generic-ip-address=127.0.0.1,generic-ssh-port=1"};
+  return *flags;
+}
+
 class ClientsTest : public WorldTest, public testing::WithParamInterface<Language> {
  protected:
   void SetUp() override {
@@ -59,38 +95,18 @@ class ClientsTest : public WorldTest, public testing::WithParamInterface<Languag
     ASSERT_EQ(Run("ls").exit_code, 0);  // which starts the orchestrator
   }
 
-  // Runs the language's tour with `words`, flags first: Go stops looking for them at the address.
   Outcome Tour(std::vector<std::string> flags, const std::vector<std::string>& words) const {
-    std::vector<std::string> argv;
-    for (const std::string& word : GetParam().argv) {
-      const bool prepared = absl::StartsWith(word, GetParam().name + "/");
-      argv.push_back(prepared ? absl::StrCat(Folder(), "/", word) : word);
-    }
     const std::string server = world_.server_dir();
     flags.insert(flags.end(), {"--cookie-file", server + "/server.json"});
-    argv.insert(argv.end(), flags.begin(), flags.end());
-    argv.push_back(absl::StrCat("unix:", server, "/o.sock"));
-    argv.insert(argv.end(), words.begin(), words.end());
-    return world_.RunOther(argv);
+    return world_.RunOther(
+        TourOf(GetParam(), flags, absl::StrCat("unix:", server, "/o.sock"), words));
   }
 };
 
 TEST_P(ClientsTest, TakeTheTourOfMachinesKnownByUrl) {
-  const Outcome tour = Tour({"--blocked", "generic-ip-address=127.0.0.1,generic-ssh-port=1"},
-                            {"t", "none", "url=tcp://127.0.0.1:2376"});
+  const Outcome tour = Tour(BlockedFlags(), {"t", "none", "url=tcp://127.0.0.1:2376"});
   EXPECT_EQ(tour.exit_code, 0) << tour;
-  EXPECT_EQ(tour.out,
-            "created t-1\n"
-            "created t-2\n"
-            "created again: ALREADY_EXISTS MACHINE_EXISTS\n"
-            "listed by pages of one: machines/t-1, machines/t-2\n"
-            "watched: 2, then MODIFIED machines/t-1\n"
-            "stopped: UNIMPLEMENTED CAPABILITY_MISSING\n"
-            "started: UNIMPLEMENTED CAPABILITY_MISSING\n"
-            "cancelled: CANCELLED BY_USER\n"
-            "removed: done\n"
-            "removed: done\n"
-            "removed: done\n");
+  EXPECT_EQ(tour.out, kTourOfUrls);
   EXPECT_EQ(Run("ls -q").out, "");
 }
 
@@ -114,6 +130,46 @@ TEST_P(ClientsTest, SayWhatWentWrong) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Languages, ClientsTest, testing::ValuesIn(Languages()),
+                         [](const auto& each) { return each.param.name; });
+
+class SharedClientsTest : public SharedTest, public testing::WithParamInterface<Language> {
+ protected:
+  void SetUp() override {
+    if (!Prepared(GetParam().name)) {
+      GTEST_SKIP() << "no " << GetParam().name << " client: see tests/clients/README.md";
+    }
+    world_.SetEnv("PYTHONPATH", Folder() + "/python/stubs");
+    Start();
+  }
+
+  // As `user` with this role, by the certificate that the user has got.
+  Outcome TourAs(absl::string_view user, absl::string_view role) {
+    StoreOf(user, role);
+    std::vector<std::string> flags = BlockedFlags();
+    for (const char* const kind : {"ca", "cert", "key"}) {
+      flags.insert(flags.end(),
+                   {absl::StrCat("--", kind), Credential(user, absl::StrCat(kind, ".pem"))});
+    }
+    return world_.RunOther(
+        TourOf(GetParam(), flags, address(), {"t", "none", "url=tcp://127.0.0.1:2376"}));
+  }
+};
+
+TEST_P(SharedClientsTest, TakeTheTourWithTheCertificateOfAnOperator) {
+  const Outcome tour = TourAs("olga", "operator");
+  EXPECT_EQ(tour.exit_code, 0) << tour;
+  EXPECT_EQ(tour.out, kTourOfUrls);
+}
+
+TEST_P(SharedClientsTest, AreRefusedWithTheCertificateOfAViewer) {
+  const Outcome tour = TourAs("victor", "viewer");
+  EXPECT_EQ(tour.exit_code, 1);
+  EXPECT_EQ(tour.out, "");
+  EXPECT_THAT(tour.err, HasSubstr("PERMISSION_DENIED"));
+  EXPECT_THAT(tour.err, HasSubstr("victor (viewer) may not CreateMachine"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Languages, SharedClientsTest, testing::ValuesIn(Languages()),
                          [](const auto& each) { return each.param.name; });
 
 // The lines of the first block of `language` in a Markdown file.
