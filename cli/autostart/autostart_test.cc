@@ -76,6 +76,7 @@ TEST_F(AutostartTest, FirstCommandStartsItAndTheNextFindsIt) {
 TEST_F(AutostartTest, ManyAtOnceStartExactlyOne) {
   std::vector<std::thread> commands;
   std::atomic<int> served = 0;
+  commands.reserve(20);
   for (int i = 0; i < 20; ++i) {
     commands.emplace_back([&] { served += AskPid().ok() ? 1 : 0; });
   }

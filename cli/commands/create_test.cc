@@ -65,7 +65,7 @@ class CreateTest : public ProgramTest {
   }
 
   std::string MakeKey(const std::string& name, const std::string& passphrase) const {
-    const std::string path = home_ + "/.ssh/" + name;
+    std::string path = home_ + "/.ssh/" + name;
     std::filesystem::remove(path);
     const auto made =
         common::RunProgram({"ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-f", path});

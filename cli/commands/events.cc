@@ -125,7 +125,7 @@ class EventsCommand final : public Command {
     for (;;) {
       DM_ASSIGN_OR_RETURN(const common::Channel channel, context.orchestrator.channel());
       bool reached = false;
-      const absl::Status status =
+      absl::Status status =
           Read(context, current, channel, request, json, once ? &reached : nullptr);
       if (current.interrupted() || reached) return absl::OkStatus();
       const bool lagged = common::ReasonOf(status) == machine::v1::ERROR_REASON_WATCH_LAGGED;
