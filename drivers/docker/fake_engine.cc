@@ -11,7 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "drivers/docker/machine_container.h"
-#include "drivers/docker/ustar.h"
+#include "drivers/sdk/ustar.h"
 
 namespace machine::driver::docker {
 namespace {

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "drivers/docker/ustar.h"
 #include "drivers/sdk/adopt.h"
+#include "drivers/sdk/ustar.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::docker {

@@ -1,6 +1,8 @@
 #include "drivers/hypervisor/seed_iso.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -53,8 +55,21 @@ std::string MetaData(const GuestSeed& seed) {
                       "\n");
 }
 
+std::string NetworkConfig(const GuestSeed& seed) {
+  if (seed.dhcp_interfaces.empty()) return "";
+  nlohmann::ordered_json config = {{"version", 2}};
+  for (size_t i = 0; i < seed.dhcp_interfaces.size(); ++i) {
+    config["ethernets"][absl::StrCat("machine", i)] = {
+        {"match", {{"macaddress", seed.dhcp_interfaces[i]}}}, {"dhcp4", true}};
+  }
+  return absl::StrCat(Yaml(config), "\n");
+}
+
 std::string MakeSeedIso(const GuestSeed& seed) {
-  return MakeIso("cidata", {{"meta-data", MetaData(seed)}, {"user-data", UserData(seed)}});
+  std::vector<IsoFile> files = {{"meta-data", MetaData(seed)}, {"user-data", UserData(seed)}};
+  std::string network = NetworkConfig(seed);
+  if (!network.empty()) files.push_back({"network-config", std::move(network)});
+  return MakeIso("cidata", std::move(files));
 }
 
 }  // namespace machine::driver::hypervisor

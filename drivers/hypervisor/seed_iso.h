@@ -42,12 +42,17 @@ struct GuestSeed {
   /// that cloud-init takes. Empty for none.
   std::string extra_user_data;
   std::vector<GuestMount> mounts;
+  /// Hardware addresses of all network interfaces, each of which is to ask by DHCP for its own
+  /// address. Empty leaves it to cloud-init, which sets up one of them.
+  std::vector<std::string> dhcp_interfaces;
 };
 
 /// cloud-init's user-data for `seed`: one #cloud-config, or a multi-part archive with the user's
 /// own part in it.
 std::string UserData(const GuestSeed& seed);
 std::string MetaData(const GuestSeed& seed);
+/// Version 2 of cloud-init's network configuration; empty where there is none.
+std::string NetworkConfig(const GuestSeed& seed);
 
 /// The CD, labelled "cidata" as NoCloud looks for it.
 std::string MakeSeedIso(const GuestSeed& seed);

@@ -1,9 +1,5 @@
 #include "drivers/qemu/machine_folder.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -14,9 +10,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "drivers/hypervisor/host_ports.h"
 #include "drivers/sdk/errors.h"
 #include "services/common/file/file.h"
-#include "services/common/process/unique_fd.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::qemu {
@@ -102,18 +98,6 @@ absl::StatusOr<MachineFile> FromText(const std::string& path, const std::string&
 }
 
 // Whether nobody listens there, as far as can be told by listening.
-bool IsFree(const std::string& address, int port) {
-  const common::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int on = 1;
-  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  sockaddr_in where = {};
-  where.sin_family = AF_INET;
-  where.sin_port = htons(static_cast<uint16_t>(port));
-  inet_pton(AF_INET, address.c_str(), &where.sin_addr);
-  return bind(fd.get(), reinterpret_cast<const sockaddr*>(&where), sizeof(where)) == 0 &&
-         listen(fd.get(), 1) == 0;
-}
-
 absl::Status NotFree(absl::string_view flag, const std::string& address, int port) {
   return PreCreateCheckFailed(absl::StrCat("--", flag, ": port ", port, " of ", address,
                                            " is taken, or this host does not have the address"));
@@ -168,7 +152,7 @@ absl::Status MachineFolders::ChoosePorts(MachineFile& file, const Settings& sett
   }
   for (const Forward& forward : settings.forwards) taken.insert(forward.host);
   const auto is_free = [&](int port) {
-    return taken.count(port) == 0 && IsFree(settings.address, port);
+    return taken.count(port) == 0 && hypervisor::PortIsFree(settings.address, port);
   };
   if (settings.ssh_port != 0 && !is_free(settings.ssh_port)) {
     return NotFree(kSshPortFlag, settings.address, settings.ssh_port);

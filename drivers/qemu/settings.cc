@@ -10,8 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "drivers/hypervisor/guest_options.h"
 #include "drivers/sdk/errors.h"
 #include "services/common/crypto/digest.h"
 #include "services/common/status/status.h"
@@ -29,7 +29,6 @@ constexpr absl::string_view kUserDataTextFlag = "qemu-userdata-text";
 constexpr int64_t kMaxMib = int64_t{1} << 30;
 // As the names of interfaces in Linux, without the end.
 constexpr size_t kMaxInterfaceName = 15;
-constexpr size_t kMaxUserName = 32;
 constexpr int kMaxPort = 65535;
 
 std::string Dump(const Json& json) {
@@ -59,40 +58,6 @@ absl::StatusOr<Forward> ReadForward(absl::string_view text) {
   }
   return BadOption(kForwardFlag,
                    absl::StrCat("\"", text, "\" is not HOSTPORT:GUESTPORT, such as 8080:80"));
-}
-
-absl::StatusOr<Share> ReadShare(absl::string_view text) {
-  const std::vector<absl::string_view> parts = absl::StrSplit(text, ':');
-  const bool well_formed = (parts.size() == 2 || (parts.size() == 3 && parts[2] == "ro")) &&
-                           absl::StartsWith(parts[0], "/") && absl::StartsWith(parts[1], "/") &&
-                           parts[1].size() > 1;
-  // White space would end a field of fstab in the guest.
-  if (!well_formed || text.find_first_of(" \t\n") != absl::string_view::npos) {
-    return BadOption(kShareFlag, absl::StrCat("\"", text,
-                                              "\" is not /source:/target or "
-                                              "/source:/target:ro, without blanks"));
-  }
-  return Share{std::string(parts[0]), std::string(parts[1]), parts.size() == 3};
-}
-
-absl::Status CheckImage(const Settings& settings) {
-  const bool is_url = absl::StartsWith(settings.image, "https://") ||
-                      absl::StartsWith(settings.image, "http://") ||
-                      absl::StartsWith(settings.image, "file:///");
-  if (!settings.image.empty() && !is_url && !absl::StartsWith(settings.image, "/")) {
-    return BadOption(kImageFlag, absl::StrCat("\"", settings.image,
-                                              "\" is no absolute path and no http, https or file "
-                                              "URL"));
-  }
-  if (absl::StartsWith(settings.image, "http://") && settings.checksum.empty()) {
-    return BadOption(kImageFlag, absl::StrCat("over http anybody on the way can change the image: "
-                                              "use https, or give --",
-                                              kChecksumFlag));
-  }
-  if (!settings.checksum.empty() && !is_url) {
-    return BadOption(kChecksumFlag, "only an image with a URL is checked");
-  }
-  return absl::OkStatus();
 }
 
 absl::Status CheckNetwork(const Settings& settings) {
@@ -129,17 +94,6 @@ absl::Status CheckNetwork(const Settings& settings) {
   return absl::OkStatus();
 }
 
-absl::Status CheckUser(absl::string_view user) {
-  const bool good = IsWord(user, "_-") && user.size() <= kMaxUserName &&
-                    !absl::ascii_isdigit(static_cast<unsigned char>(user[0])) && user[0] != '-';
-  if (!good || user == "root") {
-    return BadOption(kSshUserFlag, absl::StrCat("\"", user,
-                                                "\" is no name of a user to make; the "
-                                                "user may become root by sudo"));
-  }
-  return absl::OkStatus();
-}
-
 Json ToJson(const Settings& settings) {
   Json json = {
       {"qemu-image", settings.image},
@@ -163,8 +117,7 @@ Json ToJson(const Settings& settings) {
   }
   json["qemu-share"] = Json::array();
   for (const Share& share : settings.shares) {
-    json["qemu-share"].push_back(
-        absl::StrCat(share.source, ":", share.target, share.read_only ? ":ro" : ""));
+    json["qemu-share"].push_back(hypervisor::ShareText(share));
   }
   return json;
 }
@@ -257,7 +210,8 @@ absl::StatusOr<Settings> ReadSettings(const Options& options) {
   Settings settings;
   settings.image = options.GetString(kImageFlag);
   settings.checksum = options.GetString(kChecksumFlag);
-  DM_RETURN_IF_ERROR(CheckImage(settings));
+  DM_RETURN_IF_ERROR(hypervisor::CheckImageSource(
+      {.url = settings.image, .checksum = settings.checksum}, kImageFlag, kChecksumFlag));
   settings.cpus = options.GetInt(kCpusFlag);
   settings.memory_mib = options.GetInt(kMemoryFlag);
   settings.disk_mib = options.GetInt(kDiskFlag);
@@ -278,11 +232,11 @@ absl::StatusOr<Settings> ReadSettings(const Options& options) {
   }
   DM_RETURN_IF_ERROR(CheckNetwork(settings));
   for (const std::string& text : options.GetList(kShareFlag)) {
-    DM_ASSIGN_OR_RETURN(settings.shares.emplace_back(), ReadShare(text));
+    DM_ASSIGN_OR_RETURN(settings.shares.emplace_back(), hypervisor::ReadShare(text, kShareFlag));
   }
   settings.cache_mode = options.GetString(kCacheFlag);
   settings.ssh_user = options.GetString(kSshUserFlag);
-  DM_RETURN_IF_ERROR(CheckUser(settings.ssh_user));
+  DM_RETURN_IF_ERROR(hypervisor::CheckGuestUser(settings.ssh_user, kSshUserFlag));
   settings.user_data = options.GetString(kUserDataTextFlag);
   return settings;
 }
@@ -291,20 +245,7 @@ std::string FixedSettings(const Settings& settings) { return Dump(ToJson(setting
 
 absl::Status CheckSameSettings(absl::string_view uid, absl::string_view made,
                                const Settings& settings) {
-  const Json before = Json::parse(std::string(made), nullptr, /*allow_exceptions=*/false);
-  const Json wanted = ToJson(settings);
-  std::vector<std::string> differences;
-  for (const auto& [flag, value] : wanted.items()) {
-    const auto it = before.is_object() ? before.find(flag) : before.end();
-    if (it == before.end()) {
-      differences.push_back(absl::StrCat("--", flag, " is not known"));
-    } else if (*it != value) {
-      differences.push_back(
-          absl::StrCat("--", flag, " was ", Dump(*it), ", asked for is ", Dump(value)));
-    }
-  }
-  if (differences.empty()) return absl::OkStatus();
-  return InstanceDiffers(uid, absl::StrJoin(differences, "; "));
+  return hypervisor::CheckSameSettings(uid, made, FixedSettings(settings));
 }
 
 }  // namespace machine::driver::qemu

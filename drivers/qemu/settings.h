@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "drivers/hypervisor/guest_options.h"
 #include "drivers/sdk/flags.h"
 #include "drivers/sdk/options.h"
 
@@ -34,12 +35,7 @@ struct Forward {
   int guest = 0;
 };
 
-/// A folder of the host that the guest sees at `target`.
-struct Share {
-  std::string source;
-  std::string target;
-  bool read_only = false;
-};
+using hypervisor::Share;
 
 /// What a machine is to be.
 struct Settings {

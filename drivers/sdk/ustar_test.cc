@@ -1,10 +1,10 @@
-#include "drivers/docker/ustar.h"
+#include "drivers/sdk/ustar.h"
 
 #include <gtest/gtest.h>
 
 #include "services/common/process/run.h"
 
-namespace machine::driver::docker {
+namespace machine::driver {
 namespace {
 
 // The system's own tar as the judge.
@@ -56,4 +56,4 @@ TEST(UstarTest, DamageIsSeen) {
 }
 
 }  // namespace
-}  // namespace machine::driver::docker
+}  // namespace machine::driver

@@ -1,4 +1,4 @@
-#include "drivers/docker/ustar.h"
+#include "drivers/sdk/ustar.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 
-namespace machine::driver::docker {
+namespace machine::driver {
 namespace {
 
 constexpr size_t kBlock = 512;
@@ -97,4 +97,4 @@ absl::StatusOr<std::string> FirstFileOfTar(absl::string_view archive) {
   return absl::DataLossError("no file in the tar archive");
 }
 
-}  // namespace machine::driver::docker
+}  // namespace machine::driver

@@ -1,6 +1,6 @@
-// The little of the tar format (POSIX.1-1988 "ustar") that the engine's archive calls need.
-#ifndef DRIVERS_DOCKER_USTAR_H_
-#define DRIVERS_DOCKER_USTAR_H_
+// The little of the tar format (POSIX.1-1988 "ustar") that drivers need.
+#ifndef DRIVERS_SDK_USTAR_H_
+#define DRIVERS_SDK_USTAR_H_
 
 #include <cstdint>
 #include <string>
@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-namespace machine::driver::docker {
+namespace machine::driver {
 
 struct TarEntry {
   /// Relative, at most 99 bytes; a folder's ends with a slash.
@@ -29,6 +29,6 @@ std::string WriteTar(absl::Span<const TarEntry> entries);
 /// none.
 absl::StatusOr<std::string> FirstFileOfTar(absl::string_view archive);
 
-}  // namespace machine::driver::docker
+}  // namespace machine::driver
 
-#endif  // DRIVERS_DOCKER_USTAR_H_
+#endif  // DRIVERS_SDK_USTAR_H_
