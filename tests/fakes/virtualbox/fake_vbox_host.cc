@@ -68,7 +68,8 @@ void FakeVboxHost::Change(const std::function<void(nlohmann::ordered_json&)>& ch
 
 std::vector<std::string> FakeVboxHost::Log(absl::string_view command) const {
   std::vector<std::string> lines;
-  for (const auto& line : State()["log"]) {
+  const nlohmann::ordered_json state = State();
+  for (const auto& line : state["log"]) {
     if (absl::StartsWith(line.get<std::string>(), command)) lines.push_back(line);
   }
   return lines;
