@@ -57,6 +57,7 @@ std::optional<size_t> MatchTemplate(absl::string_view pattern, absl::string_view
         !absl::ConsumeSuffix(&value, want[i].substr(close + 1)) || value.empty()) {
       return std::nullopt;
     }
+    fixed += want[i].size() - (close + 1 - open);
     values.emplace_back(std::string(want[i].substr(open + 1, close - open - 1)),
                         std::string(value));
   }
