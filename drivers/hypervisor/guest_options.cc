@@ -28,20 +28,24 @@ std::string Dump(const Json& json) {
 
 std::string FlagPrefix::Flag(absl::string_view leaf) const { return absl::StrCat(name, "-", leaf); }
 
+Flags& FlagPrefix::AddString(Flags& flags, absl::string_view leaf) const {
+  flags.String(Flag(leaf));
+  return alias.empty() ? flags : flags.Alias(absl::StrCat(alias, "-", leaf));
+}
+
 Flags& AddGuestFlags(Flags& flags, const FlagPrefix& prefix, absl::string_view image_usage) {
-  return flags.String(prefix.Flag("image"))
+  prefix.AddString(flags, "image")
       .Usage(image_usage)
-      .Env(absl::StrCat(prefix.environment, "_IMAGE"))
-      .String(prefix.Flag("image-checksum"))
+      .Env(absl::StrCat(prefix.environment, "_IMAGE"));
+  prefix.AddString(flags, "image-checksum")
       .Usage("sha256:HEX or sha512:HEX of the image, or the URL of a list such as SHA256SUMS")
-      .Env(absl::StrCat(prefix.environment, "_IMAGE_CHECKSUM"))
-      .String(prefix.Flag("userdata"))
+      .Env(absl::StrCat(prefix.environment, "_IMAGE_CHECKSUM"));
+  prefix.AddString(flags, "userdata")
       .Usage("File with user data for cloud-init")
       .Env(absl::StrCat(prefix.environment, "_USERDATA"))
-      .ContentTo(prefix.Flag("userdata-text"))
-      .String(prefix.Flag("userdata-text"))
-      .Usage("User data for cloud-init as text")
-      .String(prefix.Flag("ssh-user"))
+      .ContentTo(prefix.Flag("userdata-text"));
+  prefix.AddString(flags, "userdata-text").Usage("User data for cloud-init as text");
+  return prefix.AddString(flags, "ssh-user")
       .Usage("User to make in the machine and to log in as, with sudo")
       .Env(absl::StrCat(prefix.environment, "_SSH_USER"))
       .Default("machine");
@@ -129,6 +133,13 @@ absl::Status CheckSameSettings(absl::string_view instance, absl::string_view mad
   }
   if (differences.empty()) return absl::OkStatus();
   return InstanceDiffers(instance, absl::StrJoin(differences, "; "));
+}
+
+std::string ImportedField(const MachineSpec& machine, absl::string_view key) {
+  const Json json = Json::parse(machine.state.value_or(""), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return "";
+  const auto it = json.find(std::string(key));
+  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
 std::string MacAddress(absl::string_view prefix, absl::string_view uid, int index) {

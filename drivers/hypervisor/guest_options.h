@@ -25,9 +25,13 @@ struct Share {
 struct FlagPrefix {
   absl::string_view name;
   absl::string_view environment;
+  /// Another spelling of `name`; empty for none.
+  absl::string_view alias = "";
 
   /// "virtualbox-image" of "image".
   std::string Flag(absl::string_view leaf) const;
+  /// Adds a flag of that name, by the other spelling, too.
+  Flags& AddString(Flags& flags, absl::string_view leaf) const;
 };
 
 /// --X-image, --X-image-checksum, --X-userdata, --X-userdata-text, --X-ssh-user. `image_usage`
@@ -61,6 +65,10 @@ std::string ShareText(const Share& share);
 /// InstanceDiffers() when `made`, the JSON object of a machine's flags, says other than `wanted`.
 absl::Status CheckSameSettings(absl::string_view instance, absl::string_view made,
                                absl::string_view wanted);
+
+/// The text `key` of the object `Driver` of the original's config.json, which is the state of a
+/// machine that was imported; empty where there is none.
+std::string ImportedField(const MachineSpec& machine, absl::string_view key);
 
 /// The hardware address of a machine's network interface number `index`, computed from its uid:
 /// "08:00:27:…" of `prefix` "08:00:27", lower case.

@@ -27,16 +27,6 @@ constexpr int kCurlHttpError = 22;
 constexpr int kCurlNoFile = 37;
 constexpr int kCurlNoRanges = 33;
 
-std::string BaseName(absl::string_view url) {
-  url = url.substr(0, url.find_first_of("?#"));
-  std::string name;
-  for (const char c : url.substr(url.rfind('/') + 1)) {
-    const bool plain = absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-';
-    name.push_back(plain ? c : '_');
-  }
-  return name;
-}
-
 bool IsHex(absl::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
 }
@@ -96,6 +86,29 @@ absl::Status CurlError(const std::string& url, const ToolOutput& output) {
 
 }  // namespace
 
+std::string BaseName(absl::string_view url) {
+  url = url.substr(0, url.find_first_of("?#"));
+  std::string name;
+  for (const char c : url.substr(url.rfind('/') + 1)) {
+    const bool plain = absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-';
+    name.push_back(plain ? c : '_');
+  }
+  return name;
+}
+
+std::string CacheName(const ImageSource& source) {
+  return absl::StrCat(
+      common::Sha256Hex(absl::StrCat(source.url, "\n", source.checksum)).substr(0, 16), "-",
+      BaseName(source.url));
+}
+
+std::string DigestInList(absl::string_view list, absl::string_view name) {
+  const std::string digest = FindDigest(list, name);
+  if (!IsHex(digest)) return "";
+  constexpr size_t kSha512Digits = 128;
+  return absl::StrCat(digest.size() == kSha512Digits ? "sha512:" : "sha256:", digest);
+}
+
 absl::StatusOr<std::string> ImageStore::Fetch(common::CallScope& call, const ImageSource& source) {
   if (absl::StartsWith(source.url, "/")) {
     DM_ASSIGN_OR_RETURN(const bool there, Exists(host_, call, source.url));
@@ -104,9 +117,7 @@ absl::StatusOr<std::string> ImageStore::Fetch(common::CallScope& call, const Ima
         absl::StrCat(source.url, ": there is no such file on ", host_.name()));
   }
   // The digest is part of the name: what was right for another one is fetched anew.
-  const std::string name =
-      absl::StrCat(common::Sha256Hex(absl::StrCat(source.url, "\n", source.checksum)).substr(0, 16),
-                   "-", BaseName(source.url));
+  const std::string name = CacheName(source);
   const std::string path = absl::StrCat(cache_, "/", name);
 
   std::shared_ptr<Turn> turn;
@@ -191,13 +202,10 @@ absl::StatusOr<std::string> ImageStore::ExpectedDigest(common::CallScope& call,
       host_.Run(call, {"curl", "--silent", "--show-error", "--fail", "--location", "--max-time",
                        "60", "--max-filesize", absl::StrCat(kMostDigests), "--", source.checksum}));
   if (!list.ok()) return CurlError(source.checksum, list);
-  const std::string digest = FindDigest(list.out, BaseName(source.url));
-  if (!IsHex(digest)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(source.checksum, " has no digest of ", BaseName(source.url)));
-  }
-  constexpr size_t kSha512Digits = 128;
-  return absl::StrCat(digest.size() == kSha512Digits ? "sha512:" : "sha256:", digest);
+  std::string digest = DigestInList(list.out, BaseName(source.url));
+  if (!digest.empty()) return digest;
+  return absl::FailedPreconditionError(
+      absl::StrCat(source.checksum, " has no digest of ", BaseName(source.url)));
 }
 
 absl::Status ImageStore::CheckDigest(common::CallScope& call, const std::string& expected,

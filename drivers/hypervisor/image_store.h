@@ -23,6 +23,17 @@ struct ImageSource {
   std::string checksum;
 };
 
+/// The last part of a URL's path, as a name for a file: other characters than letters, digits, dots
+/// and dashes are underscores.
+std::string BaseName(absl::string_view url);
+
+/// The name of a file in a cache: another one for another source or checksum.
+std::string CacheName(const ImageSource& source);
+
+/// The digest of `name` in `list`, as sha256sum or sha512sum writes it, as "sha256:HEX" or
+/// "sha512:HEX"; empty when it has none.
+std::string DigestInList(absl::string_view list, absl::string_view name);
+
 /// The cache of one host, in its folder `cache`. A file there is complete and was checked; what is
 /// under way is beside it, as NAME.part, and is gone on with after an interruption. It works with
 /// curl and sha256sum or shasum, on that host. Thread-safe; of several that want the same image,

@@ -52,6 +52,13 @@ class ToolHosts {
   std::map<std::string, std::unique_ptr<ToolHost>> hosts_ ABSL_GUARDED_BY(mu_);
 };
 
+/// The folder of driver `name` on the host that `access` leads to, which has a POSIX shell: here
+/// `data_dir`, which is made; elsewhere one below the login user's home, which need not exist.
+/// Errors: FAILED_PRECONDITION when there is none.
+absl::StatusOr<std::string> FolderOn(ToolHost& host, common::CallScope& call,
+                                     const HostAccess& access, absl::string_view name,
+                                     const std::string& data_dir);
+
 }  // namespace machine::driver::hypervisor
 
 #endif  // DRIVERS_HYPERVISOR_TOOL_HOSTS_H_

@@ -1,7 +1,5 @@
 #include "drivers/virtualbox/virtualbox_driver.h"
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -11,7 +9,6 @@
 #include "drivers/sdk/host_port.h"
 #include "drivers/virtualbox/host_network.h"
 #include "drivers/virtualbox/vm_maker.h"
-#include "services/common/file/file.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::virtualbox {
@@ -98,21 +95,8 @@ absl::StatusOr<VirtualboxDriver::Host*> VirtualboxDriver::HostOf(DriverCall& cal
     absl::MutexLock lock(&mu_);
     if (const auto it = hosts_.find(&tools); it != hosts_.end()) return it->second.get();
   }
-  std::string folder = folder_;
-  if (!settings.host.local()) {
-    DM_ASSIGN_OR_RETURN(const std::string home,
-                        hypervisor::RunTool(tools, call, {"sh", "-c", "printf %s \"$HOME\""}));
-    if (!absl::StartsWith(home, "/")) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the user of ", tools.name(), " has no home folder: \"", home, "\""));
-    }
-    folder = absl::StrCat(home, "/.docker-machine/virtualbox");
-  } else if (folder.empty()) {
-    return absl::FailedPreconditionError(
-        "the virtualbox driver has no folder for disks: start it with --data-dir");
-  } else {
-    DM_RETURN_IF_ERROR(common::EnsurePrivateDir(folder));
-  }
+  DM_ASSIGN_OR_RETURN(const std::string folder,
+                      hypervisor::FolderOn(tools, call, settings.host, "virtualbox", folder_));
   absl::MutexLock lock(&mu_);
   std::unique_ptr<Host>& host = hosts_[&tools];
   if (host == nullptr) host = std::make_unique<Host>(tools, folder);
@@ -325,17 +309,10 @@ absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> VirtualboxDrive
 
 absl::StatusOr<std::string> VirtualboxDriver::UpgradeState(DriverCall& /*call*/,
                                                            const MachineSpec& machine) {
-  const nlohmann::json json = nlohmann::json::parse(machine.state.value_or(""), nullptr,
-                                                    /*allow_exceptions=*/false);
-  const auto text = [&](const char* key) {
-    const auto it = json.is_object() ? json.find(key) : json.end();
-    return json.is_object() && it != json.end() && it->is_string() ? it->get<std::string>()
-                                                                   : std::string();
-  };
   State state;
-  state.set_imported_vm(text("MachineName"));
-  if (state.imported_vm().empty()) state.set_imported_vm(machine.name);
-  const std::string user = text("SSHUser");
+  const std::string name = hypervisor::ImportedField(machine, "MachineName");
+  state.set_imported_vm(name.empty() ? machine.name : name);
+  const std::string user = hypervisor::ImportedField(machine, "SSHUser");
   state.set_imported_ssh_user(user.empty() ? "docker" : user);
   return state.SerializeAsString();
 }

@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "drivers/hypervisor/disk_format.h"
 #include "drivers/hypervisor/host_ports.h"
+#include "drivers/hypervisor/qemu_img.h"
 #include "drivers/hypervisor/seed_iso.h"
 #include "drivers/sdk/errors.h"
 #include "drivers/sdk/ustar.h"
@@ -260,10 +261,8 @@ absl::Status VmMaker::DiskFromImage(DriverCall& call, const Settings& settings,
       vbox_.Write(call, {"closemedium", "disk", image}).IgnoreError();
       break;
     default:
-      return BadOption(kImageFlag,
-                       absl::StrCat(image, " is in format ", hypervisor::FormatName(format),
-                                    ", which VirtualBox cannot read: convert it by qemu-img "
-                                    "convert -O vdi"));
+      DM_RETURN_IF_ERROR(hypervisor::ConvertImage(vbox_.host(), call, image, format, "vdi", disk));
+      break;
   }
   DM_ASSIGN_OR_RETURN(const int64_t size_mib, CapacityMib(call, vbox_, disk));
   if (size_mib > settings.disk_mib) {
