@@ -304,34 +304,23 @@ std::unique_ptr<TokenSource> DefaultTokens(common::HttpClient& http, Surrounding
   return std::make_unique<DefaultTokenSource>(http, std::move(surroundings), clock);
 }
 
-bool TokenCache::IsFresh() const { return known_ && token_.expires - clock_.Now() > kRenewBefore; }
+TokenCache::TokenCache(std::unique_ptr<TokenSource> source, const common::Clock& clock)
+    : source_(std::move(source)),
+      tokens_([this](const common::CallScope& call) { return source_->Fetch(call); }, kRenewBefore,
+              clock) {}
 
 absl::StatusOr<common::SecretString> TokenCache::Get(const common::CallScope& call) {
-  {
-    absl::MutexLock lock(&mu_);
-    while (!IsFresh() && fetching_) {
-      // Short, so that a cancelled call does not wait for somebody else's fetch.
-      constexpr absl::Duration kLook = absl::Milliseconds(20);
-      const auto fetched = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return !fetching_; };
-      mu_.AwaitWithTimeout(absl::Condition(&fetched), kLook);
-      DM_RETURN_IF_ERROR(call.Check());
-    }
-    if (IsFresh()) return token_.value;
-    fetching_ = true;
-  }
-  absl::StatusOr<AccessToken> fetched = source_->Fetch(call);
+  DM_ASSIGN_OR_RETURN(const std::shared_ptr<const AccessToken> token, tokens_.Get(call));
   absl::MutexLock lock(&mu_);
-  fetching_ = false;
-  if (!fetched.ok()) return fetched.status();
-  known_ = true;
-  token_ = *std::move(fetched);
-  return token_.value;
+  last_ = token;
+  return token->value;
 }
 
 bool TokenCache::Forget() {
   absl::MutexLock lock(&mu_);
-  if (!known_ || token_.expires == absl::InfiniteFuture()) return false;
-  known_ = false;
+  if (last_ == nullptr || last_->expires == absl::InfiniteFuture()) return false;
+  tokens_.Forget(last_);
+  last_ = nullptr;
   return true;
 }
 

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "drivers/sdk/cloud/token_cache.h"
 #include "services/common/clock/clock.h"
 #include "services/common/crypto/secret_string.h"
 #include "services/common/http/http_client.h"
@@ -91,13 +92,11 @@ std::unique_ptr<TokenSource> TokensFor(common::HttpClient& http,
 std::unique_ptr<TokenSource> DefaultTokens(common::HttpClient& http, Surroundings surroundings,
                                            const common::Clock& clock = common::Clock::Real());
 
-/// Keeps a token until shortly before it ends, so that a thousand requests need one. Thread-safe;
-/// at most one thread fetches, others wait for it as long as their call lasts.
+/// Keeps a token until shortly before it ends, so that a thousand requests need one. Thread-safe.
 class TokenCache {
  public:
   explicit TokenCache(std::unique_ptr<TokenSource> source,
-                      const common::Clock& clock = common::Clock::Real())
-      : source_(std::move(source)), clock_(clock) {}
+                      const common::Clock& clock = common::Clock::Real());
 
   /// Errors: those of TokenSource::Fetch(), CallScope::Check().
   absl::StatusOr<common::SecretString> Get(const common::CallScope& call);
@@ -107,14 +106,10 @@ class TokenCache {
   bool Forget();
 
  private:
-  bool IsFresh() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-
   const std::unique_ptr<TokenSource> source_;
-  const common::Clock& clock_;
+  driver::TokenCache<AccessToken> tokens_;
   absl::Mutex mu_;
-  bool fetching_ ABSL_GUARDED_BY(mu_) = false;
-  bool known_ ABSL_GUARDED_BY(mu_) = false;
-  AccessToken token_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<const AccessToken> last_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace machine::driver::gce

@@ -92,6 +92,13 @@ Flags& Flags::Default(int64_t value) {
   return *this;
 }
 
+Flags& Flags::DefaultTrue() {
+  OptionValue& option = *specs_.back().mutable_default_value();
+  option.set_name(specs_.back().name());
+  option.set_bool_value(true);
+  return *this;
+}
+
 Flags& Flags::Required() {
   specs_.back().set_required(true);
   return *this;

@@ -39,6 +39,8 @@ class Flags {
   Flags& Env(absl::string_view name);
   Flags& Default(absl::string_view value);
   Flags& Default(int64_t value);
+  /// A BOOL flag is true unless it is given as false.
+  Flags& DefaultTrue();
   /// A create without it is refused. A flag with a default is never missing.
   Flags& Required();
   /// Its value is never shown nor stored unsealed; read it by Options::GetSecret.

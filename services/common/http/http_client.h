@@ -43,7 +43,7 @@ class HttpCall {
 };
 
 /// Sends requests over connections that are kept and reused (HTTP/2 where the server offers it),
-/// with TLS always verified. Attempts that failed for want of a connection, or with status 429,
+/// with TLS verified (HttpTls). Attempts that failed for want of a connection, or with status 429,
 /// 502, 503 or 504, are repeated where that is safe, with jittered delays from 0.2 s to 10 s or as
 /// Retry-After asks, as long as deadline and number of attempts allow. Never logs.
 ///

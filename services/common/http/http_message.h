@@ -47,8 +47,11 @@ class HttpHeaders {
   std::vector<Field> fields_;
 };
 
-/// Whom to trust and who to be. The server's certificate and name are always verified.
+/// Whom to trust and who to be. The server's certificate and name are verified.
 struct HttpTls {
+  /// False only where a user has asked for it in so many words: anybody on the way may then read
+  /// and change what is sent.
+  bool verify = true;
   /// The only authorities to trust; empty for those of the system.
   std::string ca_pem;
   /// The client's certificate and private key; both or none.

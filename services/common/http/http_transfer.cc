@@ -204,8 +204,8 @@ absl::Status HttpTransfer::SetHeaders(bool has_content) {
 }
 
 absl::Status HttpTransfer::SetTls() {
-  Set(CURLOPT_SSL_VERIFYPEER, 1L);
-  Set(CURLOPT_SSL_VERIFYHOST, 2L);
+  Set(CURLOPT_SSL_VERIFYPEER, request_.tls.verify ? 1L : 0L);
+  Set(CURLOPT_SSL_VERIFYHOST, request_.tls.verify ? 2L : 0L);
   Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   const HttpTls& tls = request_.tls;
   if (tls.client_cert_pem.empty() != tls.client_key_pem.empty()) {
