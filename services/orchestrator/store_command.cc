@@ -63,10 +63,9 @@ absl::StatusOr<std::string> RunStoreCommand(const std::vector<std::string>& word
       options.push_back(word.c_str());
     }
   }
-  ShowText show;
-  DM_ASSIGN_OR_RETURN(const Config config,
-                      ReadConfig(static_cast<int>(options.size()), options.data(), show));
-  if (!show.text.empty()) return std::string(kHelp);
+  ConfigReader reader(static_cast<int>(options.size()), options.data());
+  if (!reader.Text().empty()) return std::string(kHelp);
+  DM_ASSIGN_OR_RETURN(const Config config, reader.Read());
   if (plain.empty()) return Usage("store needs backup, restore or migrate");
   const std::string& verb = plain[0];
   if (verb == "migrate" && plain.size() == 1) return Migrate(config);

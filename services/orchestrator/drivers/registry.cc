@@ -212,6 +212,12 @@ void DriverRegistry::GetProvisioner(ProvisionerReady ready) {
   });
 }
 
+void DriverRegistry::UseProvisioner(common::Channel channel) {
+  auto connection = std::make_shared<ProvisionerConnection>(std::move(channel), nullptr);
+  absl::MutexLock lock(&mu_);
+  provisioner_ = std::move(connection);
+}
+
 absl::StatusOr<std::vector<machine::v1::DriverInfo>> DriverRegistry::List() {
   std::map<std::string, machine::v1::DriverInfo> drivers;
   for (const std::string& program : supervisor_.Programs(kDriverPrefix)) {
@@ -302,7 +308,9 @@ void DriverRegistry::DropIdle() {
       entry->connection = nullptr;
     }
   }
-  if (provisioner_ != nullptr && provisioner_.use_count() == 1) provisioner_ = nullptr;
+  if (provisioner_ != nullptr && provisioner_->is_child() && provisioner_.use_count() == 1) {
+    provisioner_ = nullptr;
+  }
 }
 
 }  // namespace machine::orchestrator

@@ -56,11 +56,13 @@ class ProvisionerConnection {
 
   const common::Channel& channel() const { return channel_; }
   ::provisioner::v1::Provisioner::Stub& stub() const { return *stub_; }
-  bool alive() const { return child_->alive(); }
+  /// Started by this orchestrator; else one that runs elsewhere.
+  bool is_child() const { return child_ != nullptr; }
+  bool alive() const { return child_ == nullptr || child_->alive(); }
 
  private:
   const common::Channel channel_;
-  const std::shared_ptr<Child> child_;
+  const std::shared_ptr<Child> child_;  // Null for one that runs elsewhere.
   const std::unique_ptr<::provisioner::v1::Provisioner::Stub> stub_;
 };
 
@@ -80,6 +82,9 @@ class DriverRegistry {
   void GetDriver(absl::string_view name, DriverReady ready);
 
   void GetProvisioner(ProvisionerReady ready);
+
+  /// From now on uses the provisioner at the end of `channel`, and starts none.
+  void UseProvisioner(common::Channel channel);
 
   /// Installed and registered drivers by name, with the version of those that have answered.
   absl::StatusOr<std::vector<machine::v1::DriverInfo>> List();
