@@ -97,7 +97,8 @@ run_tests() {
     --test_summary=terse --color=no --curses=no --show_progress_rate_limit=30 \
     --test_env=HOME --test_env=MACHINE_BED --test_env=MACHINE_BED_DOCKER_HOST \
     --test_env=MACHINE_BED_DISK --test_env=MACHINE_BED_SCRIPTS --test_env=MACHINE_PRISM \
-    --test_env=MACHINE_CLIENTS --test_env=MACHINE_MOTO_PYTHON "$@" -- "${patterns[@]}" || true
+    --test_env=MACHINE_CLIENTS --test_env=MACHINE_MOTO_PYTHON \
+    --test_env=MACHINE_VCSIM "$@" -- "${patterns[@]}" || true
 }
 
 trap clean_up EXIT
@@ -119,7 +120,8 @@ if [ -n "$e2e" ]; then
   # Tests against it report themselves as skipped where it cannot be had.
   MACHINE_PRISM=$("$here/../tests/fakes/prism/install.sh") || MACHINE_PRISM=
   MACHINE_MOTO_PYTHON=$("$here/../tests/fakes/moto/install.sh") || MACHINE_MOTO_PYTHON=
-  export MACHINE_PRISM MACHINE_MOTO_PYTHON
+  MACHINE_VCSIM=$("$here/../tests/fakes/vcsim/install.sh") || MACHINE_VCSIM=
+  export MACHINE_PRISM MACHINE_MOTO_PYTHON MACHINE_VCSIM
   MACHINE_CLIENTS=$("$here/../tests/clients/install.sh") || MACHINE_CLIENTS=
   export MACHINE_CLIENTS
   step "end-to-end tests"

@@ -11,9 +11,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "drivers/amazonec2/sigv4.h"
-#include "drivers/amazonec2/xml.h"
 #include "drivers/sdk/cloud/await.h"
 #include "drivers/sdk/cloud/json.h"
+#include "drivers/sdk/cloud/xml.h"
 #include "services/common/http/http_client.h"
 #include "services/common/rpc/call_scope.h"
 
