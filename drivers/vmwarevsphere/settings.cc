@@ -90,7 +90,8 @@ Flags& AddPlaceFlags(Flags& flags) {
       .Usage("Datastore cluster, whose datastore with the most free space is taken")
       .Env("VSPHERE_DATASTORE_CLUSTER")
       .StringList(kNetworkFlag)
-      .Usage("Network of a card; several for several cards (default: the template's, or the only one)")
+      .Usage(
+          "Network of a card; several for several cards (default: the template's, or the only one)")
       .Env("VSPHERE_NETWORK");
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "drivers/vmwarevsphere/server_certificate.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::vmwarevsphere {
@@ -78,13 +79,10 @@ absl::Status NoAnswer(absl::string_view method, absl::string_view what) {
                        absl::StrCat("vSphere answered ", method, " ", what));
 }
 
-// "ns1:NotAuthenticated" or "NotAuthenticatedFault" as "NotAuthenticated".
+// Of "<NotAuthenticatedFault xsi:type="NotAuthenticated">", or where it has only a name.
 std::string FaultTypeOf(const XmlElement& fault) {
-  absl::string_view type = fault.Attribute("type");
-  if (const size_t colon = type.find(':'); colon != absl::string_view::npos) {
-    type.remove_prefix(colon + 1);
-  }
-  return std::string(type.empty() ? absl::StripSuffix(fault.name(), "Fault") : type);
+  const std::string type = fault.XsiType();
+  return type.empty() ? std::string(absl::StripSuffix(fault.name(), "Fault")) : type;
 }
 
 absl::Status ErrorOfSoap(const XmlElement& fault) {
@@ -150,7 +148,10 @@ std::string FaultOf(const absl::Status& status) {
 }
 
 VimClient::VimClient(common::HttpClient& http, Credentials credentials, Backoff backoff)
-    : http_(http), credentials_(std::move(credentials)), backoff_(backoff) {}
+    : http_(http),
+      credentials_(std::move(credentials)),
+      backoff_(backoff),
+      ca_pem_(credentials_.ca_pem) {}
 
 VimClient::~VimClient() {
   std::string session;
@@ -180,7 +181,10 @@ common::HttpRequest VimClient::Request(const common::CallScope& call, absl::stri
   request.deadline = std::min(call.deadline(), absl::Now() + kTimeout);
   request.max_attempts = 1;
   request.max_response_bytes = kMaxAnswerBytes;
-  request.tls.ca_pem = credentials_.ca_pem;
+  {
+    absl::MutexLock lock(&mu_);
+    request.tls.ca_pem = ca_pem_;
+  }
   request.cancelled = [&call] { return call.cancelled(); };
   return request;
 }
@@ -222,6 +226,13 @@ absl::StatusOr<Service> VimClient::ServiceContent(const common::CallScope& call)
   {
     absl::MutexLock lock(&mu_);
     if (service_.has_value()) return *service_;
+  }
+  if (!credentials_.thumbprint.empty()) {
+    DM_ASSIGN_OR_RETURN(
+        std::string certificate,
+        CertificateByThumbprint(credentials_, std::min(kTimeout, call.Remaining())));
+    absl::MutexLock lock(&mu_);
+    ca_pem_ = std::move(certificate);
   }
   for (int attempt = 1;; ++attempt) {
     const absl::StatusOr<XmlElement> answer = Send(call, {"ServiceInstance", "ServiceInstance"},

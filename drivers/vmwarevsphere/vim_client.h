@@ -182,10 +182,12 @@ class VimClient {
   const Credentials credentials_;
   const Backoff backoff_;
   absl::Mutex login_mu_;
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   /// The cookie; empty for none. Secret.
   std::string session_ ABSL_GUARDED_BY(mu_);
   std::optional<Service> service_ ABSL_GUARDED_BY(mu_);
+  /// Whom to trust: as given, or the certificate of the thumbprint that was given.
+  std::string ca_pem_ ABSL_GUARDED_BY(mu_);
 };
 
 /// A fault of type `type`, as "DuplicateName", with the server's own words.

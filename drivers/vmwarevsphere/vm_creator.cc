@@ -54,14 +54,8 @@ std::string Connected() {
                               XmlLeaf("allowGuestControl", "true"), XmlLeaf("connected", "true")));
 }
 
-std::string TypeOf(const XmlElement& device) {
-  const absl::string_view type = device.Attribute("xsi:type");
-  const size_t colon = type.find(':');
-  return std::string(colon == absl::string_view::npos ? type : type.substr(colon + 1));
-}
-
 bool IsNetworkCard(const XmlElement& device) {
-  const std::string type = TypeOf(device);
+  const std::string type = device.XsiType();
   for (const absl::string_view known :
        {"VirtualVmxnet", "VirtualE1000", "VirtualPCNet32", "VirtualSriovEthernetCard"}) {
     if (absl::StartsWith(type, known)) return true;
@@ -77,13 +71,13 @@ int64_t NumberOf(const XmlElement& element, absl::string_view name) {
 // The first disk, made larger where it is smaller than `mib`; empty where it is large enough.
 std::string LargerDisk(const XmlElement& devices, int64_t mib) {
   for (const XmlElement& device : devices.children()) {
-    if (TypeOf(device) != "VirtualDisk") continue;
+    if (device.XsiType() != "VirtualDisk") continue;
     if (NumberOf(device, "capacityInKB") >= mib * kKibPerMib) return "";
     const XmlElement& backing = device.Child("backing");
     return DeviceChange(
         "edit", "", "VirtualDisk",
         absl::StrCat(XmlLeaf("key", device.Text("key")),
-                     Typed("backing", TypeOf(backing),
+                     Typed("backing", backing.XsiType(),
                            absl::StrCat(XmlLeaf("fileName", backing.Text("fileName")),
                                         XmlLeaf("diskMode", backing.Text("diskMode")))),
                      XmlLeaf("controllerKey", device.Text("controllerKey")),
@@ -182,18 +176,12 @@ absl::StatusOr<Properties> VmCreator::EnsureVm() {
   const bool maybe_made = state_.create_requested() || call_.attempt() > 1;
   state_.set_create_requested(true);
   call_.Checkpoint(state_);
-  absl::StatusOr<Properties> vm = CreateOnce<Properties>(
+  return CreateOnce<Properties>(
       call_, timing_.settling, maybe_made, find, [&] { return MakeVm(); },
       [&](const Properties& found) { return CheckSame(found); });
-  if (absl::IsAlreadyExists(vm.status()) &&
-      common::ReasonOf(vm.status()) != machine::v1::ERROR_REASON_INSTANCE_DIFFERS) {
-    return common::Annotate(vm.status(),
-                            absl::StrCat("a virtual machine of the name ", machine_.name,
-                                         " that is not this machine is in ", state_.folder()));
-  }
-  return vm;
 }
 
+// By the name it is found until it is set up, whatever else the server makes of the request.
 absl::StatusOr<Properties> VmCreator::MakeVm() {
   Ref vm;
   if (!settings_.iso_url.empty()) {
@@ -204,7 +192,6 @@ absl::StatusOr<Properties> VmCreator::MakeVm() {
     call_.Progress("Deploying virtual machine from content library...");
     ContentLibrary library(call_, client_, timing_.retry);
     DM_ASSIGN_OR_RETURN(const std::string item, library.FindItem(settings_.library_item));
-    // It can be told nothing but a name: by that it is found until it is set up.
     DM_ASSIGN_OR_RETURN(vm, library.Deploy(item, tag_, *place_));
   } else {
     call_.Progress(absl::StrCat("Cloning ", place_->source->name, "..."));
@@ -244,13 +231,12 @@ absl::StatusOr<Ref> VmCreator::CloneTemplate() {
                    XmlLeaf("memoryMB", absl::StrCat(settings_.memory_mib)), ExtraConfigXml());
   DM_ASSIGN_OR_RETURN(
       const XmlElement vm,
-      client_.RunTask(
-          call_, place_->source->ref, "CloneVM_Task",
-          absl::StrCat(
-              RefXml("folder", place_->folder.ref), XmlLeaf("name", machine_.name),
-              XmlNode("spec",
-                      absl::StrCat(XmlNode("location", location), XmlLeaf("template", "false"),
-                                   XmlNode("config", config), XmlLeaf("powerOn", "false"))))));
+      client_.RunTask(call_, place_->source->ref, "CloneVM_Task",
+                      absl::StrCat(RefXml("folder", place_->folder.ref), XmlLeaf("name", tag_),
+                                   XmlNode("spec", absl::StrCat(XmlNode("location", location),
+                                                                XmlLeaf("template", "false"),
+                                                                XmlNode("config", config),
+                                                                XmlLeaf("powerOn", "false"))))));
   return RefOf(vm);
 }
 
@@ -342,9 +328,10 @@ absl::StatusOr<Ref> VmCreator::MakeEmpty() {
       XmlLeaf("memoryMB", absl::StrCat(settings_.memory_mib)), devices, ExtraConfigXml());
   std::string arguments = absl::StrCat(XmlNode("config", config), RefXml("pool", place_->pool.ref));
   if (place_->host.has_value()) absl::StrAppend(&arguments, RefXml("host", place_->host->ref));
-  DM_ASSIGN_OR_RETURN(const XmlElement vm,
-                      client_.RunTask(call_, place_->folder.ref, "CreateVM_Task", arguments));
-  return RefOf(vm);
+  const absl::StatusOr<XmlElement> vm =
+      client_.RunTask(call_, place_->folder.ref, "CreateVM_Task", arguments);
+  if (!vm.ok()) return NameTaken(vm.status());
+  return RefOf(*vm);
 }
 
 absl::Status VmCreator::CheckSame(const Properties& vm) {
@@ -385,7 +372,7 @@ absl::Status VmCreator::Equip(const Properties& vm) {
     }
     const XmlElement& card = *cards[i];
     absl::StrAppend(
-        &changes, DeviceChange("edit", "", TypeOf(card),
+        &changes, DeviceChange("edit", "", card.XsiType(),
                                absl::StrCat(XmlLeaf("key", card.Text("key")), network, Connected(),
                                             XmlLeaf("controllerKey", card.Text("controllerKey")),
                                             XmlLeaf("unitNumber", card.Text("unitNumber")),
@@ -393,12 +380,24 @@ absl::Status VmCreator::Equip(const Properties& vm) {
                                             XmlLeaf("macAddress", card.Text("macAddress")))));
   }
   std::string config;
-  if (vm.Text("name") != machine_.name) config = XmlLeaf("name", machine_.name);
+  if (vm.Text("name") != machine_.name) {
+    DM_ASSIGN_OR_RETURN(const Ref taken,
+                        FindByPath(call_, client_, state_.folder(), machine_.name));
+    if (!taken.empty()) return NameTaken(ErrorOfFault("DuplicateName", "the name is taken"));
+    config = XmlLeaf("name", machine_.name);
+  }
   absl::StrAppend(&config, XmlLeaf("instanceUuid", machine_.uid), XmlLeaf("annotation", tag_),
                   XmlLeaf("numCPUs", absl::StrCat(settings_.cpus)),
                   XmlLeaf("memoryMB", absl::StrCat(settings_.memory_mib)), changes,
                   ExtraConfigXml());
-  return client_.RunTask(call_, vm.ref, "ReconfigVM_Task", XmlNode("spec", config)).status();
+  return NameTaken(
+      client_.RunTask(call_, vm.ref, "ReconfigVM_Task", XmlNode("spec", config)).status());
+}
+
+absl::Status VmCreator::NameTaken(const absl::Status& status) const {
+  if (!absl::IsAlreadyExists(status)) return status;
+  return common::Annotate(status, absl::StrCat(state_.folder(), " has something of the name ",
+                                               machine_.name, " that is not this machine"));
 }
 
 absl::Status VmCreator::PowerOn(const Ref& vm) {

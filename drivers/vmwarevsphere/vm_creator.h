@@ -37,6 +37,8 @@ class VmCreator {
   absl::Status CheckSame(const Properties& vm);
   /// Gives it name, hardware and what its guest is told, where it has not got them.
   absl::Status Equip(const Properties& vm);
+  /// `status`, with words about the name where it is taken.
+  absl::Status NameTaken(const absl::Status& status) const;
   absl::Status PowerOn(const Ref& vm);
   absl::StatusOr<Properties> AwaitAddress(const Ref& vm);
 

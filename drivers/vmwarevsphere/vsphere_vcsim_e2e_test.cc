@@ -211,9 +211,28 @@ TEST_F(VcsimE2eTest, AWrongPasswordIsRefused) {
 }
 
 TEST_F(VcsimE2eTest, AServerWithoutAKnownAuthorityIsRefused) {
-  const absl::Status status = driver_.PreCreateCheck(*Call(), Machine({Option(kCaFlag, "")}));
+  std::vector<OptionValue> without = AccountOptions();
+  without.pop_back();
+  MachineSpec machine = Machine();
+  machine.options = *MakeOptions(driver_, without);
+  const absl::Status status = driver_.PreCreateCheck(*Call(), machine);
   EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("--vmwarevsphere-thumbprint"));
+}
+
+TEST_F(VcsimE2eTest, AServerIsTrustedByItsThumbprintAlone) {
+  std::vector<OptionValue> options = AccountOptions();
+  options.pop_back();
+  options.push_back(Option(kThumbprintFlag, std::string(64, 'a')));
+  MachineSpec machine = Machine();
+  machine.options = *MakeOptions(driver_, options);
+  const absl::Status refused = driver_.PreCreateCheck(*Call(), machine);
+  EXPECT_EQ(common::ReasonOf(refused), machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED) << refused;
+  const std::string said(refused.message());
+  options.back() = Option(kThumbprintFlag, said.substr(said.rfind(' ') + 1));
+  machine.options = *MakeOptions(driver_, options);
+  const absl::Status status = driver_.PreCreateCheck(*Call(), machine);
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 TEST_F(VcsimE2eTest, ANameThatIsTakenIsRefused) {
@@ -242,6 +261,7 @@ TEST_F(VcsimE2eTest, ACreateIsGoneOnWithWithoutItsState) {
   machine.state.reset();
   const auto again = Create(machine);
   ExpectRunning(again);
+  ASSERT_TRUE(made.ok() && again.ok());
   EXPECT_EQ(again->instance_id(), made->instance_id());
   EXPECT_EQ(vcsim_->Tell("names"), "dev");
 }

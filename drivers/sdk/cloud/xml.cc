@@ -2,6 +2,7 @@
 
 #include <pugixml.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace machine::driver {
@@ -61,6 +62,13 @@ const std::string& XmlElement::Attribute(absl::string_view name) const {
     if (LocalName(key) == name) return value;
   }
   return Empty().text_;
+}
+
+std::string XmlElement::XsiType() const {
+  for (const auto& [key, value] : attributes_) {
+    if (absl::EndsWith(key, ":type")) return LocalName(value);
+  }
+  return "";
 }
 
 std::optional<XmlElement> ParseXml(absl::string_view text) {

@@ -33,6 +33,8 @@ class XmlElement {
   /// The value of an attribute; without one of just that name, of one that has it after a prefix;
   /// empty where there is none.
   const std::string& Attribute(absl::string_view name) const;
+  /// The type that xsi:type names, under whatever prefix; empty where there is none.
+  std::string XsiType() const;
 
  private:
   friend std::optional<XmlElement> ParseXml(absl::string_view text);

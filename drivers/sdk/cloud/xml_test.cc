@@ -16,6 +16,8 @@ TEST(XmlTest, ReadsWhatIsThereAndEmptyWhatIsNot) {
   EXPECT_EQ(root->Text("b"), "1");
   EXPECT_EQ(root->Child("b").Attribute("type"), "T");
   EXPECT_EQ(ParseXml("<a xsi:type=\"S\" type=\"T\"/>")->Attribute("type"), "T");
+  EXPECT_EQ(ParseXml("<a type=\"S\" i:type=\"n:T\"/>")->XsiType(), "T");
+  EXPECT_EQ(ParseXml("<a type=\"S\"/>")->XsiType(), "");
   ASSERT_EQ(root->Children("b").size(), 2);
   EXPECT_EQ(root->Children("b")[1]->text(), "2");
   EXPECT_TRUE(root->Has("c"));

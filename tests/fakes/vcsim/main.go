@@ -328,7 +328,7 @@ func run() error {
 	model.Host = 1
 	model.Datastore = 2
 	model.Pool = 1
-	model.Machine = 1 + *machines/3 // On the host, the cluster, and the pool.
+	model.Machine = 1 + *machines/2 // In the host and in the pool each.
 	model.Autostart = false
 	defer model.Remove()
 	if err := model.Create(); err != nil {
