@@ -1,6 +1,8 @@
 #include "services/common/crypto/signing.h"
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
 
 #include <memory>
 
@@ -32,6 +34,16 @@ absl::StatusOr<std::string> SignRs256(absl::string_view private_key_pem, absl::s
   }
   signature.resize(length);
   return signature;
+}
+
+absl::StatusOr<std::string> CertificateSha1(absl::string_view pem) {
+  DM_ASSIGN_OR_RETURN(const CertPtr certificate, CertFromPem(pem));
+  std::string digest(SHA_DIGEST_LENGTH, '\0');
+  unsigned int length = SHA_DIGEST_LENGTH;
+  if (X509_digest(certificate.get(), EVP_sha1(), Bytes(digest), &length) != 1) {
+    return OpensslError("digest of a certificate");
+  }
+  return digest;
 }
 
 }  // namespace machine::common

@@ -15,6 +15,10 @@ namespace machine::common {
 /// Thread-safe.
 absl::StatusOr<std::string> SignRs256(absl::string_view private_key_pem, absl::string_view data);
 
+/// The SHA-1 digest, 20 bytes, of the first certificate in `pem`: how some providers name it. It
+/// proves nothing. INVALID_ARGUMENT when there is no certificate.
+absl::StatusOr<std::string> CertificateSha1(absl::string_view pem);
+
 }  // namespace machine::common
 
 #endif  // SERVICES_COMMON_CRYPTO_SIGNING_H_
