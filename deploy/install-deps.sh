@@ -18,7 +18,7 @@ readonly BUILD_PACKAGES="
 readonly TEST_PACKAGES="
   openssh-server openssh-client rsync sshfs man-db docker.io debootstrap iptables iproute2
   busybox-static curl sqlite3 procps bash fish tcsh zsh emacs-nox libarchive-tools postgresql
-  python3-venv qemu-system-x86 qemu-utils grub-pc-bin fdisk e2fsprogs"
+  python3-venv libxml2-utils qemu-system-x86 qemu-utils grub-pc-bin fdisk e2fsprogs"
 # What the installed program calls, and an engine for machines of the `docker` driver.
 readonly RUN_PACKAGES="
   ca-certificates openssh-client docker.io iptables iproute2 debootstrap curl procps

@@ -1,0 +1,170 @@
+#include "drivers/vmwarevcloudair/settings.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "drivers/sdk/cloud/choices.h"
+#include "services/common/status/status.h"
+
+namespace machine::driver::vmwarevcloudair {
+namespace {
+
+constexpr absl::string_view kComputeFlag = "vmwarevcloudair-computeid";
+constexpr absl::string_view kProvisionFlag = "vmwarevcloudair-provision";
+constexpr absl::string_view kSshPortFlag = "vmwarevcloudair-ssh-port";
+constexpr absl::string_view kDockerPortFlag = "vmwarevcloudair-docker-port";
+constexpr absl::string_view kSshUserFlag = "vmwarevcloudair-ssh-user";
+
+bool IsIpv4(absl::string_view text) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');
+  return parts.size() == 4 && std::all_of(parts.begin(), parts.end(), [](absl::string_view part) {
+           uint32_t number = 0;
+           return absl::SimpleAtoi(part, &number) && number <= 255;
+         });
+}
+
+Flags& AddAccountFlags(Flags& flags) {
+  return flags.String(kHrefFlag)
+      .Usage("URL of a VMware Cloud Director; vCloud Air itself is gone")
+      .Env("VCLOUDAIR_HREF")
+      .String(kOrgFlag)
+      .Usage("Organisation there")
+      .Env("VCLOUDAIR_ORG")
+      .String(kUsernameFlag)
+      .Usage("User; not needed with an API token")
+      .Env("VCLOUDAIR_USERNAME")
+      .String(kPasswordFlag)
+      .Usage("The user's password")
+      .Env("VCLOUDAIR_PASSWORD")
+      .Secret()
+      .String(kTokenFlag)
+      .Usage("API token, instead of user and password")
+      .Env("VCLOUDAIR_API_TOKEN")
+      .Secret();
+}
+
+Flags& AddPlaceFlags(Flags& flags) {
+  return flags.String(kComputeFlag)
+      .Usage("Without effect: it told the clouds of vCloud Air apart")
+      .Env("VCLOUDAIR_COMPUTEID")
+      .DeprecatedBy("name the virtual data center by --vmwarevcloudair-vdcid")
+      .String(kVdcFlag)
+      .Usage("Virtual data center, by name (default: the only one)")
+      .Env("VCLOUDAIR_VDCID")
+      .String(kNetworkFlag)
+      .Usage("Organisation network to attach (default: VDC-default-routed, or the only one)")
+      .Env("VCLOUDAIR_ORGVDCNETWORK")
+      .String(kGatewayFlag)
+      .Usage(
+          "Edge gateway with the public address (default: the one named as the VDC, or the only "
+          "one)")
+      .Env("VCLOUDAIR_EDGEGATEWAY")
+      .String(kPublicIpFlag)
+      .Usage("Public address of the gateway to reach the machine by (default: its own address)")
+      .Env("VCLOUDAIR_PUBLICIP")
+      .String(kCatalogFlag)
+      .Usage("Catalog")
+      .Env("VCLOUDAIR_CATALOG")
+      .Default("Public Catalog")
+      .String(kItemFlag)
+      .Usage("Item of the catalog (default: its only one)")
+      .Env("VCLOUDAIR_CATALOGITEM");
+}
+
+}  // namespace
+
+Flags VcloudFlags() {
+  Flags flags;
+  AddAccountFlags(flags);
+  AddPlaceFlags(flags);
+  return flags.Bool(kProvisionFlag)
+      .Usage("Without effect: the engine is always installed")
+      .Env("VCLOUDAIR_PROVISION")
+      .DeprecatedBy("the engine is installed where it is missing")
+      .Int(kCpuFlag)
+      .Usage("Number of CPUs")
+      .Env("VCLOUDAIR_CPU_COUNT")
+      .Default(int64_t{1})
+      .Range(1, 128)
+      .Int(kMemoryFlag)
+      .Usage("Memory")
+      .Env("VCLOUDAIR_MEMORY_SIZE")
+      .Unit("MiB")
+      .Default(int64_t{2048})
+      .Range(4, 4 << 20)
+      .Int(kSshPortFlag)
+      .Usage("Port of ssh, at the public address too")
+      .Env("VCLOUDAIR_SSH_PORT")
+      .Default(int64_t{22})
+      .Range(1, 65535)
+      .Int(kDockerPortFlag)
+      .Usage("Port of the engine, at the public address too")
+      .Env("VCLOUDAIR_DOCKER_PORT")
+      .Default(int64_t{2376})
+      .Range(1, 65535)
+      .String(kSshUserFlag)
+      .Usage("User to log in as; made by the guest customisation, with sudo")
+      .Env("VCLOUDAIR_SSH_USER")
+      .Default("docker");
+}
+
+absl::StatusOr<Settings> ReadSettings(const Options& options) {
+  Settings settings;
+  settings.vdc = options.GetString(kVdcFlag);
+  settings.network = options.GetString(kNetworkFlag);
+  settings.gateway = options.GetString(kGatewayFlag);
+  settings.public_ip = options.GetString(kPublicIpFlag);
+  if (!settings.public_ip.empty() && !IsIpv4(settings.public_ip)) {
+    return BadOption(kPublicIpFlag, "give an IPv4 address");
+  }
+  settings.catalog = options.GetString(kCatalogFlag);
+  settings.item = options.GetString(kItemFlag);
+  settings.cpus = options.GetInt(kCpuFlag);
+  settings.memory_mib = options.GetInt(kMemoryFlag);
+  if (settings.memory_mib % 4 != 0) return BadOption(kMemoryFlag, "give a multiple of 4");
+  settings.ssh_port = static_cast<int>(options.GetInt(kSshPortFlag));
+  settings.docker_port = static_cast<int>(options.GetInt(kDockerPortFlag));
+  settings.ssh_user = options.GetString(kSshUserFlag);
+  const std::string& user = settings.ssh_user;
+  const bool good_user =
+      !user.empty() && user != "root" && absl::ascii_islower(user[0]) &&
+      std::all_of(user.begin(), user.end(), [](char c) {
+        return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+      });
+  // It goes into the script of the guest.
+  if (!good_user) return BadOption(kSshUserFlag, "this is no name of a user to make");
+  return settings;
+}
+
+absl::StatusOr<Credentials> ReadCredentials(const Options& options) {
+  Credentials credentials;
+  if (!options.GetString(kHrefFlag).empty()) {
+    DM_ASSIGN_OR_RETURN(credentials.href,
+                        ParseApiEndpoint(kHrefFlag, options.GetString(kHrefFlag)));
+    credentials.href = std::string(absl::StripSuffix(credentials.href, "/api"));
+    if (options.GetString(kOrgFlag).empty()) {
+      return BadOption(kOrgFlag, "name the organisation");
+    }
+  }
+  credentials.org = options.GetString(kOrgFlag);
+  if (absl::StrContains(credentials.org, '/')) {
+    return BadOption(kOrgFlag, "give the organisation's short name, as in the URL of its portal");
+  }
+  credentials.username = options.GetString(kUsernameFlag);
+  credentials.password = options.GetSecret(kPasswordFlag);
+  credentials.token = options.GetSecret(kTokenFlag);
+  const bool complete = !credentials.username.empty() && !credentials.password.empty();
+  if (credentials.token.empty() && !complete) {
+    return BadOption(kUsernameFlag, absl::StrCat("give user and password (--", kPasswordFlag,
+                                                 "), or --", kTokenFlag));
+  }
+  return credentials;
+}
+
+}  // namespace machine::driver::vmwarevcloudair
