@@ -19,14 +19,14 @@ using machine::v1::Drivers;
 
 constexpr int64_t kMaxPemBytes = 1 << 20;
 
-absl::string_view StateWord(const DriverInfo& driver) {
-  switch (driver.state()) {
+absl::string_view StateWord(DriverInfo::State state) {
+  switch (state) {
     case DriverInfo::STARTING:
       return "starting";
     case DriverInfo::READY:
       return "ready";
     case DriverInfo::BACKOFF:
-      return driver.address().empty() ? "crashed" : "unreachable";
+      return "unreachable";
     case DriverInfo::BROKEN:
       return "broken";
     default:
@@ -42,24 +42,20 @@ std::string Trouble(const DriverInfo& driver) {
 
 absl::Status List(CommandContext& context, std::optional<DataFormat> format) {
   auto data = nlohmann::ordered_json::array();
-  std::string text = "NAME\tVERSION\tSTATE\tPID\tRESTARTS\tADDRESS\tERRORS\n";
+  std::string text = "NAME\tVERSION\tSTATE\tADDRESS\tERRORS\n";
   machine::v1::ListDriversRequest request;
   do {
     DM_ASSIGN_OR_RETURN(const machine::v1::ListDriversResponse page,
                         context.orchestrator.Call<Drivers>(&Drivers::Stub::ListDrivers, request));
     for (const DriverInfo& driver : page.drivers()) {
-      const std::string state(StateWord(driver));
-      const std::string trouble = Trouble(driver);
+      const std::string state(StateWord(driver.state()));
       data.push_back({{"name", driver.name()},
                       {"version", driver.version()},
                       {"state", state},
-                      {"pid", driver.pid()},
-                      {"restarts", driver.restarts()},
                       {"address", driver.address()},
-                      {"error", trouble}});
+                      {"error", Trouble(driver)}});
       absl::StrAppend(&text, driver.name(), "\t", driver.version(), "\t", state, "\t",
-                      driver.pid() == 0 ? "" : absl::StrCat(driver.pid()), "\t", driver.restarts(),
-                      "\t", driver.address(), "\t", trouble.substr(0, trouble.find('\n')), "\n");
+                      driver.address(), "\t", Trouble(driver), "\n");
     }
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());

@@ -5,20 +5,19 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <climits>
 #include <cstdlib>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "services/common/crypto/digest.h"
 #include "services/common/file/file.h"
 #include "services/common/log/log.h"
 #include "services/common/status/status.h"
 #include "services/common/version/version.h"
-#include "services/orchestrator/config_file.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -30,46 +29,124 @@ constexpr absl::Duration kPrivateIdleExit = absl::Minutes(15);
 // Below it the network and a busy database would look like a dead orchestrator.
 constexpr absl::Duration kMinLeaseTime = absl::Seconds(1);
 
-constexpr char kHelp[] = R"(Usage: machine-orchestrator [OPTIONS]
+using common::Option;
+using common::OptionSource;
+using common::OptionSpec;
+
+constexpr OptionSpec kOptions[] = {
+    {.name = "storage-path",
+     .value = "PATH",
+     .variable = "MACHINE_STORAGE_PATH",
+     .sample = "/var/lib/docker-machine",
+     .help = "Folder of the store, keys and sockets (default ~/.docker/machine)"},
+    {.name = "private",
+     .sample = "true",
+     .help = "Serve one user: keep machines/NAME folders for other programs, and end when idle. "
+             "docker-machine starts its orchestrator this way"},
+    {.name = "idle-exit",
+     .value = "DURATION",
+     .sample = "15m",
+     .help = "End after this time without use; 0 means never (default 15m with --private, else 0)"},
+    {.name = "libexec-dir",
+     .value = "PATH",
+     .variable = "MACHINE_LIBEXEC",
+     .sample = "/usr/libexec/docker-machine",
+     .help = "Folder of machine-driver-* and machine-provisioner (default the folder of this "
+             "program)"},
+    {.name = "store",
+     .value = "URL",
+     .variable = "MACHINE_STORE",
+     .sample = "postgres://machine@db.example.org/machine?sslrootcert=/etc/docker-machine/db.pem",
+     .help = "Keep the state in a PostgreSQL database, which several orchestrators may share: "
+             "postgres://USER@HOST:PORT/DATABASE?sslrootcert=FILE (default a SQLite file below the "
+             "storage path). All on one database need the same file server/sealing.key. No "
+             "password on a command line or in a configuration file: use $PGPASSFILE, $PGPASSWORD, "
+             "the variable or --store-file"},
+    {.name = "store-file",
+     .value = "PATH",
+     .sample = "/etc/docker-machine/store.url",
+     .help = "Read that URL, maybe with a password, from a file that only you can read"},
+    {.name = "lease-time",
+     .value = "DURATION",
+     .sample = "30s",
+     .help = "With --store: when others take over the operations of an orchestrator that gives no "
+             "sign of life (default 30s)"},
+    {.name = "listen",
+     .value = "HOST:PORT",
+     .sample = "0.0.0.0:7676",
+     .help = "Serve users elsewhere, who show certificates: see machine-orchestrator user --help"},
+    {.name = "tls-name",
+     .value = "NAME",
+     .repeated = true,
+     .sample = "[machines.example.org, 192.0.2.7]",
+     .help = "With --listen: one more name or address by which it is reached; may be given several "
+             "times. This host's own are known"},
+    {.name = "tls-cert",
+     .value = "FILE",
+     .sample = "/etc/docker-machine/server.pem",
+     .help = "With --listen: the server's certificate, then its authorities up to the one that "
+             "users are to trust, PEM, instead of ones that are made. Read again when the file "
+             "changes, and on SIGHUP"},
+    {.name = "tls-key",
+     .value = "FILE",
+     .sample = "/etc/docker-machine/server.key",
+     .help = "The key of --tls-cert, PEM; read again like it"},
+    {.name = "client-ca",
+     .value = "FILE",
+     .sample = "/etc/docker-machine/client-ca.pem",
+     .help =
+         "With --listen: also accept clients of this authority, PEM; read again like "
+         "--tls-cert. The URI in a client's certificate, urn:docker-machine:user:ID, says which "
+         "user it is"},
+    {.name = "listen-plaintext",
+     .value = "ADDRESS",
+     .sample = "127.0.0.1:7677",
+     .help = "Serve everybody on this host as admin, without TLS, on 127.0.0.1:PORT"},
+    {.name = "provisioner",
+     .value = "HOST:PORT",
+     .sample = "provisioner.example.org:7701",
+     .help = "Use a machine-provisioner that runs elsewhere, instead of a child of this process"},
+    {.name = "provisioner-ca",
+     .value = "FILE",
+     .live = true,
+     .sample = "/etc/docker-machine/provisioner-ca.pem",
+     .help = "The authority of its certificate, PEM; read again on SIGHUP like the next two"},
+    {.name = "provisioner-cert",
+     .value = "FILE",
+     .live = true,
+     .sample = "/etc/docker-machine/provisioner-client.pem",
+     .help = "The certificate to show it, PEM"},
+    {.name = "provisioner-key",
+     .value = "FILE",
+     .live = true,
+     .sample = "/etc/docker-machine/provisioner-client.key",
+     .help = "The key of that certificate, PEM"},
+    {.name = "metrics-address",
+     .value = "ADDRESS",
+     .sample = "127.0.0.1:7678",
+     .help = "Serve Prometheus metrics at http://HOST:PORT/metrics"},
+    {.name = "log-level",
+     .value = "LEVEL",
+     .live = true,
+     .sample = "info",
+     .help = "Least severity to log: debug, info, warning or error (default info)"},
+};
+constexpr common::OptionTable kTable = {"machine-orchestrator", "MACHINE_ORCHESTRATOR_", kOptions};
+
+constexpr char kHelpHead[] = R"(Usage: machine-orchestrator [OPTIONS]
        machine-orchestrator store backup|restore|migrate   See store --help
        machine-orchestrator user token USER                See user --help
+       machine-orchestrator health [OPTIONS]               Ask the one that serves with the same
+                                                           options whether it does: exit status 0
 
 Creates and manages Docker hosts, and serves machine.v1 to docker-machine and other gRPC clients.
 
 Options:
-   --storage-path PATH   Folder of the store, keys and sockets [$MACHINE_STORAGE_PATH]
-                         (default ~/.docker/machine)
-   --private             Serve one user: keep machines/NAME folders for other programs, and end
-                         when idle. docker-machine starts its orchestrator this way
-   --idle-exit DURATION  End after this time without use, e.g. 15m; 0 means never
-                         (default 15m with --private, else 0)
-   --libexec-dir PATH    Folder of machine-driver-* and machine-provisioner
-                         (default the folder of this program) [$MACHINE_LIBEXEC]
-   --store URL           Keep the state in a PostgreSQL database, which several orchestrators may share:
-                         postgres://USER@HOST:PORT/DATABASE?sslrootcert=FILE [$MACHINE_STORE]
-                         (default: a SQLite file below the storage path). All on one database need
-                         the same file server/sealing.key. No password here: use $PGPASSFILE,
-                         $PGPASSWORD, $MACHINE_STORE or --store-file
-   --store-file PATH     Read that URL, maybe with a password, from a file that only you can read
-   --lease-time DURATION With --store: when others take over the operations of an orchestrator that
-                         gives no sign of life (default 30s)
-   --listen HOST:PORT    Serve users elsewhere, who show certificates: see machine-orchestrator user
-   --tls-name NAME       With --listen: one more name or address by which it is reached; may be given
-                         several times. This host's own are known
-   --tls-cert FILE       With --listen: the server's certificate, then its authorities up to the one
-   --tls-key FILE        that users are to trust, and its key, both PEM, instead of ones that are made
-   --client-ca FILE      With --listen: also accept clients of this authority, PEM. The URI in a
-                         client's certificate, urn:docker-machine:user:ID, says which user it is
-   --listen-plaintext A  Serve everybody on this host as admin, without TLS; A is 127.0.0.1:PORT
-   --config FILE         Read options from a YAML file, "storage-path: /srv/machine" and so on, with a
-                         list for an option that is given several times; the command line wins
-   --metrics-address A   Serve Prometheus metrics at http://A/metrics, A being 127.0.0.1:PORT
-   --log-level LEVEL     debug, info, warning or error (default info)
-   --version             Show the version
-   --help                Show this text
-
+)";
+constexpr char kHelpTail[] = R"(
 One JSON object a line is logged to standard error. Where file descriptor 3 is open at the start, one
-line is written to it: "ready", or "error: " and the reason.
+line is written to it: "ready", or "error: " and the reason. A service manager is told by $NOTIFY_SOCKET.
+SIGHUP has certificates and the configuration read again; what cannot change at once is logged.
 )";
 
 std::string Environment(const char* name) {
@@ -99,6 +176,14 @@ absl::Status CheckListener(const Config& config) {
   if (config.tls_cert.empty() != config.tls_key.empty()) {
     return absl::InvalidArgumentError("--tls-cert and --tls-key belong together");
   }
+  const int provisioner_parts =
+      (config.provisioner.empty() ? 0 : 1) + (config.provisioner_ca.empty() ? 0 : 1) +
+      (config.provisioner_cert.empty() ? 0 : 1) + (config.provisioner_key.empty() ? 0 : 1);
+  if (provisioner_parts != 0 && provisioner_parts != 4) {
+    return absl::InvalidArgumentError(
+        "--provisioner, --provisioner-ca, --provisioner-cert and --provisioner-key belong "
+        "together");
+  }
   const bool details =
       !config.tls_names.empty() || !config.tls_cert.empty() || !config.client_ca.empty();
   if (details && config.listen.empty()) {
@@ -111,79 +196,92 @@ absl::Status CheckListener(const Config& config) {
   return absl::OkStatus();
 }
 
-absl::Status SetOption(Config& config, absl::string_view name, absl::string_view value) {
-  if (name == "--storage-path") {
-    config.storage_path = std::string(value);
-  } else if (name == "--libexec-dir") {
-    config.libexec_dir = std::string(value);
-  } else if (name == "--listen") {
-    DM_RETURN_IF_ERROR(CheckHostPort(name, value));
-    config.listen = std::string(value);
-  } else if (name == "--listen-plaintext") {
-    DM_RETURN_IF_ERROR(CheckHostPort(name, value));
-    if (!absl::StartsWith(value, "127.") && !absl::StartsWith(value, "[::1]:")) {
-      return absl::InvalidArgumentError(
-          "--listen-plaintext: without TLS only 127.0.0.1:PORT and [::1]:PORT are possible; use "
-          "--listen");
-    }
-    config.listen_plaintext = std::string(value);
-  } else if (name == "--tls-name") {
-    config.tls_names.emplace_back(value);
-  } else if (name == "--tls-cert") {
-    config.tls_cert = std::string(value);
-  } else if (name == "--tls-key") {
-    config.tls_key = std::string(value);
-  } else if (name == "--client-ca") {
-    config.client_ca = std::string(value);
-  } else if (name == "--metrics-address") {
-    config.metrics_address = std::string(value);
-  } else if (name == "--idle-exit") {
-    if (!absl::ParseDuration(value, &config.idle_exit) || config.idle_exit < absl::ZeroDuration()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--idle-exit: \"", value, "\" is not a duration such as 15m"));
-    }
-  } else if (name == "--log-level") {
-    if (!common::ParseSeverity(value).has_value()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--log-level: \"", value, "\" is not debug, info, warning or error"));
-    }
-    config.log_level = std::string(value);
-  } else if (name == "--lease-time") {
-    if (!absl::ParseDuration(value, &config.lease_time) || config.lease_time < kMinLeaseTime) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--lease-time: \"", value, "\" is not a duration of at least 1s, such as 30s"));
-    }
-  } else {
-    return absl::InvalidArgumentError(absl::StrCat("unknown option ", name, "; see --help"));
+absl::Status SetDuration(const Option& option, absl::Duration least, absl::Duration& target) {
+  if (absl::ParseDuration(option.value, &target) && target >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(option.where, ": \"", option.value,
+                                                 "\" is not a duration of at least ",
+                                                 absl::FormatDuration(least), ", such as 15m"));
+}
+
+absl::Status SetPlaintext(const Option& option, Config& config) {
+  DM_RETURN_IF_ERROR(CheckHostPort(option.where, option.value));
+  if (!absl::StartsWith(option.value, "127.") && !absl::StartsWith(option.value, "[::1]:")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        option.where, ": without TLS only 127.0.0.1:PORT and [::1]:PORT are possible; ",
+        "use listen"));
+  }
+  config.listen_plaintext = option.value;
+  return absl::OkStatus();
+}
+
+// All but the store's.
+absl::Status SetOption(Config& config, const Option& option) {
+  const std::pair<absl::string_view, std::string*> texts[] = {
+      {"storage-path", &config.storage_path},
+      {"libexec-dir", &config.libexec_dir},
+      {"listen", &config.listen},
+      {"tls-cert", &config.tls_cert},
+      {"tls-key", &config.tls_key},
+      {"client-ca", &config.client_ca},
+      {"provisioner", &config.provisioner},
+      {"provisioner-ca", &config.provisioner_ca},
+      {"provisioner-cert", &config.provisioner_cert},
+      {"provisioner-key", &config.provisioner_key},
+      {"log-level", &config.log_level},
+      {"metrics-address", &config.metrics_address}};
+  const absl::string_view name = option.spec->name;
+  for (const auto& [text, target] : texts) {
+    if (name == text) *target = option.value;
+  }
+  if (name == "private") config.private_mode = option.value == "true";
+  if (name == "tls-name") config.tls_names.push_back(option.value);
+  if (name == "listen" || name == "provisioner") return CheckHostPort(option.where, option.value);
+  if (name == "listen-plaintext") return SetPlaintext(option, config);
+  if (name == "idle-exit") return SetDuration(option, absl::ZeroDuration(), config.idle_exit);
+  if (name == "lease-time") return SetDuration(option, kMinLeaseTime, config.lease_time);
+  if (name == "log-level" && !common::ParseSeverity(option.value).has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(option.where, ": \"", option.value,
+                                                   "\" is not debug, info, warning or error"));
   }
   return absl::OkStatus();
 }
 
 // The URL in a file. Whoever else can read it could be a database user.
-absl::StatusOr<std::string> ReadUrlFile(absl::string_view path) {
+absl::StatusOr<std::string> ReadUrlFile(const Option& option) {
+  const std::string& path = option.value;
   struct stat info = {};
-  if (stat(std::string(path).c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--store-file: others can read ", path, ", and it may hold a password: chmod 600 ", path));
+  if (stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(option.where, ": others can read ", path,
+                                                   ", and it may hold a password: chmod 600 ",
+                                                   path));
   }
-  const absl::StatusOr<std::string> text = common::ReadFile(std::string(path));
+  const absl::StatusOr<std::string> text = common::ReadFile(path);
   if (!text.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("--store-file: ", text.status().message()));
+    return absl::InvalidArgumentError(absl::StrCat(option.where, ": ", text.status().message()));
   }
   return std::string(absl::StripAsciiWhitespace(*text));
 }
 
-absl::Status SetStore(Config& config, absl::string_view option, absl::string_view url) {
-  absl::StatusOr<PostgresAddress> address = common::Annotate(PostgresAddress::Parse(url), option);
+absl::Status SetStore(Config& config, const Option& option) {
+  const bool is_file = option.spec->name == "store-file";
+  std::string url = option.value;
+  if (is_file) {
+    DM_ASSIGN_OR_RETURN(url, ReadUrlFile(option));
+  }
+  absl::StatusOr<PostgresAddress> address =
+      common::Annotate(PostgresAddress::Parse(url), option.where);
   DM_RETURN_IF_ERROR(address.status());
-  if (option == "--store" && address->has_password()) {
-    return absl::InvalidArgumentError(
-        "--store: every user of this host can read a password on a command line: put it in "
-        "$PGPASSFILE or $PGPASSWORD, or the URL in $MACHINE_STORE or a file named by --store-file");
+  if (!is_file && option.source != OptionSource::kVariable && address->has_password()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        option.where,
+        ": others can read a password there: put it in $PGPASSFILE or $PGPASSWORD, or ",
+        "the URL in $MACHINE_STORE or a file named by --store-file"));
   }
   if (config.private_mode) {
+    // A private orchestrator has a store of its own, whatever the environment says.
+    if (option.source == OptionSource::kVariable) return absl::OkStatus();
     return absl::InvalidArgumentError(
-        absl::StrCat(option, ": a database is shared; it cannot be used with --private"));
+        absl::StrCat(option.where, ": a database is shared; it cannot be used with --private"));
   }
   const std::string password = Environment("PGPASSWORD");
   if (!address->has_password() && !password.empty()) address->set_password(password);
@@ -191,64 +289,7 @@ absl::Status SetStore(Config& config, absl::string_view option, absl::string_vie
   return absl::OkStatus();
 }
 
-}  // namespace
-
-std::string Config::runtime_dir() const {
-  if (server_dir().size() + kSocketNameRoom <= kMaxSocketPath) return server_dir();
-  std::string parent = Environment("XDG_RUNTIME_DIR");
-  if (parent.empty() || parent.size() > kMaxSocketPath / 2) parent = "/tmp";
-  return absl::StrCat(parent, "/machine-", getuid(), "-",
-                      common::Sha256Hex(storage_path).substr(0, 12));
-}
-
-absl::StatusOr<Config> ReadConfig(int argc, const char* const* argv, ShowText& show) {
-  DM_ASSIGN_OR_RETURN(const std::vector<std::string> words,
-                      WithConfigFile({argv + std::min(argc, 1), argv + argc}));
-  Config config;
-  config.storage_path = Environment("MACHINE_STORAGE_PATH");
-  config.libexec_dir = Environment("MACHINE_LIBEXEC");
-  bool idle_exit_given = false;
-  std::string store_option = "MACHINE_STORE";
-  std::string store_url = Environment("MACHINE_STORE");
-  for (size_t i = 0; i < words.size(); ++i) {
-    const std::pair<absl::string_view, absl::string_view> option =
-        absl::StrSplit(absl::string_view(words[i]), absl::MaxSplits('=', 1));
-    absl::string_view value = option.second;
-    if (option.first == "--help" || option.first == "-h") {
-      show.text = kHelp;
-      return config;
-    }
-    if (option.first == "--version") {
-      show.text = absl::StrCat("machine-orchestrator version ", common::kVersion, "\n");
-      return config;
-    }
-    if (option.first == "--private") {
-      config.private_mode = true;
-      continue;
-    }
-    if (!absl::StrContains(words[i], '=')) {
-      if (i + 1 == words.size()) {
-        return absl::InvalidArgumentError(absl::StrCat(option.first, " needs a value"));
-      }
-      value = words[++i];
-    }
-    idle_exit_given = idle_exit_given || option.first == "--idle-exit";
-    if (option.first == "--store") {
-      store_url = std::string(value);
-    } else if (option.first == "--store-file") {
-      DM_ASSIGN_OR_RETURN(store_url, ReadUrlFile(value));
-    } else {
-      DM_RETURN_IF_ERROR(SetOption(config, option.first, value));
-      continue;
-    }
-    store_option = std::string(option.first);
-  }
-  DM_RETURN_IF_ERROR(CheckListener(config));
-  // A private orchestrator has a store of its own, whatever the environment says.
-  if (!store_url.empty() && (store_option != "MACHINE_STORE" || !config.private_mode)) {
-    DM_RETURN_IF_ERROR(SetStore(config, store_option, store_url));
-  }
-  if (!idle_exit_given && config.private_mode) config.idle_exit = kPrivateIdleExit;
+absl::Status FillPaths(Config& config) {
   if (config.storage_path.empty()) {
     const std::string home = Environment("HOME");
     if (home.empty()) {
@@ -268,7 +309,76 @@ absl::StatusOr<Config> ReadConfig(int argc, const char* const* argv, ShowText& s
     const std::string program = ProgramPath();
     config.libexec_dir = program.substr(0, program.rfind('/'));
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string Config::runtime_dir() const {
+  if (server_dir().size() + kSocketNameRoom <= kMaxSocketPath) return server_dir();
+  std::string parent = Environment("XDG_RUNTIME_DIR");
+  if (parent.empty() || parent.size() > kMaxSocketPath / 2) parent = "/tmp";
+  return absl::StrCat(parent, "/machine-", getuid(), "-",
+                      common::Sha256Hex(storage_path).substr(0, 12));
+}
+
+ConfigReader::ConfigReader(int argc, const char* const* argv)
+    : sources_(kTable, {argv + std::min(argc, 1), argv + argc}) {}
+
+std::string ConfigReader::Text() const {
+  if (sources_.Asked("help")) {
+    return absl::StrCat(kHelpHead, common::OptionHelp(kTable), kHelpTail);
+  }
+  if (sources_.Asked("version")) {
+    return absl::StrCat("machine-orchestrator version ", common::kVersion, "\n");
+  }
+  return sources_.Asked("sample-config") ? common::SampleFile(kTable) : "";
+}
+
+bool ConfigReader::only_check() const { return sources_.Asked("check-config"); }
+
+absl::StatusOr<Config> ConfigReader::Read() {
+  DM_ASSIGN_OR_RETURN(std::vector<Option> options, sources_.Read());
+  Config config;
+  bool idle_exit_given = false;
+  for (const Option& option : options) {
+    DM_RETURN_IF_ERROR(SetOption(config, option));
+    idle_exit_given = idle_exit_given || option.spec->name == "idle-exit";
+  }
+  DM_RETURN_IF_ERROR(CheckListener(config));
+  // The two are one option: the stronger or later of them counts.
+  const auto store = std::find_if(options.rbegin(), options.rend(), [](const Option& option) {
+    return option.spec->name == "store" || option.spec->name == "store-file";
+  });
+  if (store != options.rend()) DM_RETURN_IF_ERROR(SetStore(config, *store));
+  if (!idle_exit_given && config.private_mode) config.idle_exit = kPrivateIdleExit;
+  DM_RETURN_IF_ERROR(FillPaths(config));
+  waiting_.clear();
+  if (read_.has_value()) {
+    for (const OptionSpec* changed : common::Changed(*read_, options)) {
+      if (!changed->live) waiting_.emplace_back(changed->name);
+    }
+  } else {
+    read_ = std::move(options);
+  }
   return config;
+}
+
+absl::Status CheckFiles(const Config& config) {
+  const std::pair<absl::string_view, absl::string_view> files[] = {
+      {"tls-cert", config.tls_cert},
+      {"tls-key", config.tls_key},
+      {"client-ca", config.client_ca},
+      {"provisioner-ca", config.provisioner_ca},
+      {"provisioner-cert", config.provisioner_cert},
+      {"provisioner-key", config.provisioner_key},
+      {"libexec-dir", config.libexec_dir}};
+  for (const auto& [name, path] : files) {
+    if (path.empty() || access(std::string(path).c_str(), R_OK) == 0) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": ", path, ": ", common::ErrnoText(errno)));
+  }
+  return absl::OkStatus();
 }
 
 std::string BuildLabel() {

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "services/common/config/options.h"
 #include "services/orchestrator/store/postgres_address.h"
 
 namespace machine::orchestrator {
@@ -39,6 +40,12 @@ struct Config {
   std::string client_ca;
   /// "127.0.0.1:PORT" without TLS, for everybody on this host; empty for none.
   std::string listen_plaintext;
+  /// "HOST:PORT" of a machine-provisioner that runs elsewhere, the authority of its certificate,
+  /// and what to show it; empty for a child of this process.
+  std::string provisioner;
+  std::string provisioner_ca;
+  std::string provisioner_cert;
+  std::string provisioner_key;
   /// How long an orchestrator on a shared store keeps operations without a sign of life.
   absl::Duration lease_time = absl::Seconds(30);
 
@@ -53,14 +60,29 @@ struct Config {
   std::string address() const { return "unix:" + runtime_dir() + "/o.sock"; }
 };
 
-/// What main() is to do instead of serving: print this and exit.
-struct ShowText {
-  std::string text;
+/// Reads the options of a process: once at its start, again on SIGHUP.
+class ConfigReader {
+ public:
+  ConfigReader(int argc, const char* const* argv);
+
+  /// What to print instead of serving, for --help, --version and --sample-config; else empty.
+  std::string Text() const;
+  /// --check-config was given.
+  bool only_check() const;
+  /// INVALID_ARGUMENT naming the option, variable or file and what is wrong.
+  absl::StatusOr<Config> Read();
+  /// After a Read that is not the first: options that changed and need a new start.
+  const std::vector<std::string>& waiting() const { return waiting_; }
+
+ private:
+  const common::OptionSources sources_;
+  // What the process was started with.
+  std::optional<std::vector<common::Option>> read_;
+  std::vector<std::string> waiting_;
 };
 
-/// Reads the command line. INVALID_ARGUMENT naming the option; `show` is set for --help and
-/// --version.
-absl::StatusOr<Config> ReadConfig(int argc, const char* const* argv, ShowText& show);
+/// Whether files that it names are there and can be read. INVALID_ARGUMENT naming the option.
+absl::Status CheckFiles(const Config& config);
 
 /// "SIZE-MTIME" of this program's file: tells a replaced program from the running one.
 std::string BuildLabel();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "services/common/file/file.h"
 
 namespace machine::orchestrator {
@@ -15,14 +16,16 @@ namespace {
 
 using ::testing::HasSubstr;
 
-absl::StatusOr<Config> Read(std::vector<const char*> arguments, ShowText* show = nullptr) {
+ConfigReader ReaderOf(std::vector<const char*> arguments) {
   setenv("HOME", "/home/user", 1);
   unsetenv("MACHINE_STORAGE_PATH");
   unsetenv("MACHINE_LIBEXEC");
   arguments.insert(arguments.begin(), "machine-orchestrator");
-  ShowText unused;
-  return ReadConfig(static_cast<int>(arguments.size()), arguments.data(),
-                    show == nullptr ? unused : *show);
+  return {static_cast<int>(arguments.size()), arguments.data()};
+}
+
+absl::StatusOr<Config> Read(std::vector<const char*> arguments) {
+  return ReaderOf(std::move(arguments)).Read();
 }
 
 TEST(ConfigTest, ReadsBothFormsOfOptions) {
@@ -91,6 +94,7 @@ INSTANTIATE_TEST_SUITE_P(Arguments, BadConfigTest,
                              {"NoUrl", "--store=store.db", "--store"},
                              {"PasswordInArgv", "--store=postgres://me:secret@db/m", "PGPASSFILE"},
                              {"NoStoreFile", "--store-file=/nowhere", "--store-file"},
+                             {"HalfAProvisioner", "--provisioner=h:1", "--provisioner-ca"},
                              {"ShortLease", "--lease-time=10ms", "--lease-time"},
                              {"BadLevel", "--log-level=loud", "--log-level"},
                          }),
@@ -101,10 +105,37 @@ TEST(ConfigTest, APrivateOrchestratorSharesNoStore) {
   EXPECT_THAT(std::string(config.status().message()), HasSubstr("--private"));
 }
 
-TEST(ConfigTest, HelpIsShownWithoutReadingOn) {
-  ShowText show;
-  ASSERT_TRUE(Read({"--help", "--colour=red"}, &show).ok());
-  EXPECT_THAT(show.text, HasSubstr("Usage: machine-orchestrator"));
+TEST(ConfigTest, HelpIsShownWhateverElseIsSaid) {
+  EXPECT_THAT(ReaderOf({"--help", "--colour=red"}).Text(),
+              HasSubstr("Usage: machine-orchestrator"));
+}
+
+TEST(ConfigTest, TheSampleIsTheTableAndGoodWithEveryLineOn) {
+  const absl::StatusOr<std::string> sample = common::ReadFile("deploy/config/orchestrator.yaml");
+  ASSERT_TRUE(sample.ok()) << sample.status();
+  EXPECT_EQ(*sample, ReaderOf({"--sample-config"}).Text())
+      << "run: machine-orchestrator --sample-config >deploy/config/orchestrator.yaml";
+  std::string all_on = absl::StrReplaceAll(*sample, {{"\n# ", "\n# "}, {"\n#", "\n"}});
+  // These exclude others, or need a file of this host.
+  all_on = absl::StrReplaceAll(all_on, {{"\nprivate: true", ""}, {"\nstore-file: ", "\n# "}});
+  const std::string path = std::string(std::getenv("TEST_TMPDIR")) + "/all.yaml";
+  ASSERT_TRUE(common::WriteFileAtomically(path, all_on, 0600).ok());
+  const auto config = Read({"--config", path.c_str()});
+  ASSERT_TRUE(config.ok()) << config.status() << all_on;
+  EXPECT_EQ(config->tls_names.size(), 2U);
+  EXPECT_EQ(config->provisioner, "provisioner.example.org:7701");
+  EXPECT_THAT(std::string(CheckFiles(*config).message()), HasSubstr("tls-cert: /etc/"));
+}
+
+TEST(ConfigTest, AReloadSaysWhatWaitsForTheNextStart) {
+  const std::string path = std::string(std::getenv("TEST_TMPDIR")) + "/live.yaml";
+  ASSERT_TRUE(common::WriteFileAtomically(path, "log-level: info\n", 0600).ok());
+  ConfigReader reader = ReaderOf({"--config", path.c_str()});
+  ASSERT_TRUE(reader.Read().ok());
+  ASSERT_TRUE(
+      common::WriteFileAtomically(path, "log-level: debug\nlisten: 0.0.0.0:1\n", 0600).ok());
+  EXPECT_EQ(reader.Read()->log_level, "debug");
+  EXPECT_EQ(reader.waiting(), std::vector<std::string>{"listen"});
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -18,14 +19,18 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "services/common/clock/clock.h"
 #include "services/common/crypto/random.h"
 #include "services/common/failpoint/failpoints.h"
 #include "services/common/file/file.h"
+#include "services/common/log/level.h"
 #include "services/common/log/log.h"
 #include "services/common/metrics/metrics.h"
 #include "services/common/process/process_id.h"
+#include "services/common/process/service_manager.h"
+#include "services/common/rpc/channel.h"
 #include "services/common/rpc/executor.h"
 #include "services/common/rpc/server.h"
 #include "services/common/status/status.h"
@@ -35,7 +40,6 @@
 #include "services/orchestrator/access/gate.h"
 #include "services/orchestrator/access/policy.h"
 #include "services/orchestrator/api/access_service.h"
-#include "services/orchestrator/api/credentials_service.h"
 #include "services/orchestrator/api/drivers_service.h"
 #include "services/orchestrator/api/machines_service.h"
 #include "services/orchestrator/api/operations_service.h"
@@ -48,7 +52,6 @@
 #include "services/orchestrator/drivers/supervisor.h"
 #include "services/orchestrator/engine/admission.h"
 #include "services/orchestrator/engine/cert_keeper.h"
-#include "services/orchestrator/engine/credential_book.h"
 #include "services/orchestrator/engine/engine.h"
 #include "services/orchestrator/engine/orphan_collector.h"
 #include "services/orchestrator/engine/refresher.h"
@@ -56,6 +59,7 @@
 #include "services/orchestrator/events/machine_index.h"
 #include "services/orchestrator/events/watch_hub.h"
 #include "services/orchestrator/import/machine_folder.h"
+#include "services/orchestrator/local_channel.h"
 #include "services/orchestrator/secrets/secret_vault.h"
 #include "services/orchestrator/store/postgres_store.h"
 #include "services/orchestrator/store/sqlite_store.h"
@@ -116,6 +120,7 @@ class Orchestrator {
     DM_RETURN_IF_ERROR(LoadMachines());
     DM_RETURN_IF_ERROR(OpenAccess());
     BuildEngine();
+    DM_RETURN_IF_ERROR(UseProvisioner(config_));
     if (!config_.metrics_address.empty()) {
       DM_RETURN_IF_ERROR(metrics_.Expose(config_.metrics_address));
     }
@@ -126,6 +131,22 @@ class Orchestrator {
     cert_keeper_->Start();
     ScheduleHousekeeping();
     return absl::OkStatus();
+  }
+
+  /// What can change while it runs: `config`'s log level, and the contents of files with
+  /// certificates and keys.
+  void Reload(const Config& config, const std::vector<std::string>& waiting) {
+    common::SetProcessSeverity(*common::ParseSeverity(config.log_level));
+    KeepCertificates();
+    if (waiting.empty() || config.provisioner == config_.provisioner) {
+      const absl::Status status = UseProvisioner(config);
+      if (!status.ok()) log_.Error(status.message());
+    }
+    log_.Info("read the configuration again", {{"log_level", config.log_level}});
+    if (!waiting.empty()) {
+      log_.Warning("changed, and taken at the next start",
+                   {{"options", absl::StrJoin(waiting, ", ")}});
+    }
   }
 
   StopRequest& stop_request() { return stop_request_; }
@@ -234,7 +255,6 @@ class Orchestrator {
     reaper_ = std::make_unique<TombstoneReaper>(parts);
     collector_ = std::make_unique<OrphanCollector>(parts, *reaper_);
     cert_keeper_ = std::make_unique<CertKeeper>(parts, index_, *admission_);
-    credentials_ = std::make_unique<CredentialBook>(parts, index_);
     // What an operation leaves is looked at once more: it may have failed half-way.
     engine_->SetOnDone([this](const std::string& uid) {
       const MachinePointer machine = index_.FindByUid(uid);
@@ -270,7 +290,6 @@ class Orchestrator {
     sessions_service_ = std::make_unique<SessionsService>(parts, index_);
     drivers_service_ = std::make_unique<DriversService>(*drivers_, index_, executor_);
     orphans_service_ = std::make_unique<OrphansService>(*collector_, executor_);
-    credentials_service_ = std::make_unique<CredentialsService>(*credentials_, executor_);
     server_service_ =
         std::make_unique<ServerService>(std::move(info), parts, *engine_, index_,
                                         [this](bool drain) { stop_request_.Request(drain); });
@@ -280,10 +299,9 @@ class Orchestrator {
     common::RpcServerOptions options;
     options.address = config_.address();
     options.cookie = absl::BytesToHexString(common::RandomBytes(16));
-    options.services = {
-        machines_service_.get(), operations_service_.get(), events_service_.get(),
-        sessions_service_.get(), drivers_service_.get(),    server_service_.get(),
-        orphans_service_.get(),  access_service_.get(),     credentials_service_.get()};
+    options.services = {machines_service_.get(), operations_service_.get(), events_service_.get(),
+                        sessions_service_.get(), drivers_service_.get(),    server_service_.get(),
+                        orphans_service_.get(),  access_service_.get()};
     options.guard = gate_.get();
     options.plaintext_address = config_.listen_plaintext;
     if (authority_.has_value()) {
@@ -323,9 +341,27 @@ class Orchestrator {
     ScheduleHousekeeping();
   }
 
+  // INVALID_ARGUMENT naming a file that cannot be read.
+  absl::Status UseProvisioner(const Config& config) {
+    if (config.provisioner.empty()) return absl::OkStatus();
+    DM_RETURN_IF_ERROR(CheckFiles(config));
+    DM_ASSIGN_OR_RETURN(const std::string ca, common::ReadFile(config.provisioner_ca));
+    DM_ASSIGN_OR_RETURN(const std::string cert, common::ReadFile(config.provisioner_cert));
+    DM_ASSIGN_OR_RETURN(const std::string key, common::ReadFile(config.provisioner_key));
+    drivers_->UseProvisioner(common::Channel::Tls(
+        config.provisioner,
+        {.ca_pem = ca, .client_cert_pem = cert, .client_key_pem = key, .server_name = ""}));
+    return absl::OkStatus();
+  }
+
   // Certificates are renewed, given files read again, and users noted.
   void KeepAccess() {
     if (gate_ != nullptr) gate_->NoteSeen();
+    KeepCertificates();
+  }
+
+  void KeepCertificates() {
+    absl::MutexLock lock(&certificates_mu_);
     if (!authority_.has_value()) return;
     const absl::Status status = authority_->WriteFiles().status();
     if (!status.ok()) {
@@ -341,6 +377,8 @@ class Orchestrator {
   }
 
   const Config config_;
+  // Housekeeping and SIGHUP may meet.
+  absl::Mutex certificates_mu_;
   const common::Logger log_;
   const common::Clock& clock_ = common::Clock::Real();
   const common::Failpoints failpoints_;
@@ -365,7 +403,6 @@ class Orchestrator {
   std::unique_ptr<TombstoneReaper> reaper_;
   std::unique_ptr<OrphanCollector> collector_;
   std::unique_ptr<CertKeeper> cert_keeper_;
-  std::unique_ptr<CredentialBook> credentials_;
   std::unique_ptr<MachinesService> machines_service_;
   std::unique_ptr<OperationsService> operations_service_;
   std::unique_ptr<OperationEventsService> events_service_;
@@ -373,7 +410,6 @@ class Orchestrator {
   std::unique_ptr<DriversService> drivers_service_;
   std::unique_ptr<ServerService> server_service_;
   std::unique_ptr<OrphansService> orphans_service_;
-  std::unique_ptr<CredentialsService> credentials_service_;
   std::unique_ptr<AccessService> access_service_;
   std::unique_ptr<common::RpcServer> server_;
   absl::Duration last_busy_ = clock_.Steady();
@@ -391,16 +427,48 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-// Takes the signals on a thread of its own.
-void TakeSignals(const sigset_t& signals, StopRequest& stop_request) {
-  std::thread([&stop_request, signals] {
-    int signal = 0;
-    sigwait(&signals, &signal);
-    stop_request.Request(/*drain=*/false);
-    sigwait(&signals, &signal);
-    _exit(1);  // Crash-safe by design.
-  }).detach();
-}
+// Takes the signals on a thread of its own. SIGHUP counts once the orchestrator has started.
+class SignalThread {
+ public:
+  SignalThread(Orchestrator& orchestrator, ConfigReader& reader, const common::Logger& log,
+               const common::ServiceManager& manager)
+      : orchestrator_(orchestrator), reader_(reader), log_(log), manager_(manager) {}
+
+  void Start(const sigset_t& signals) {
+    std::thread([this, signals] {
+      for (int signal = 0; signal == 0 || signal == SIGHUP;) {
+        sigwait(&signals, &signal);
+        if (signal == SIGHUP) Reload();
+      }
+      manager_.Tell("STOPPING=1");
+      orchestrator_.stop_request().Request(/*drain=*/false);
+      for (int signal = SIGHUP; signal == SIGHUP;) sigwait(&signals, &signal);
+      _exit(1);  // Crash-safe by design.
+    }).detach();
+  }
+
+  void SetStarted() { started_.store(true); }
+
+ private:
+  void Reload() {
+    if (!started_.load()) return;
+    manager_.Tell("RELOADING=1");
+    const absl::StatusOr<Config> config = reader_.Read();
+    if (config.ok()) {
+      orchestrator_.Reload(*config, reader_.waiting());
+    } else {
+      log_.Error("the configuration is not good; nothing is changed",
+                 {{"reason", std::string(config.status().message())}});
+    }
+    manager_.Tell("READY=1");
+  }
+
+  Orchestrator& orchestrator_;
+  ConfigReader& reader_;
+  const common::Logger& log_;
+  const common::ServiceManager& manager_;
+  std::atomic<bool> started_ = false;
+};
 
 int MainOfCommand(int argc, char** argv,
                   absl::StatusOr<std::string> (*run)(const std::vector<std::string>&)) {
@@ -417,17 +485,25 @@ int MainOfCommand(int argc, char** argv,
 int Main(int argc, char** argv) {
   const absl::string_view first = argc > 1 ? argv[1] : "";
   if (first == "store") return MainOfCommand(argc, argv, RunStoreCommand);
+  if (first == "health") return MainOfCommand(argc, argv, RunHealthCommand);
   if (first == "user") return MainOfCommand(argc, argv, RunUserCommand);
   const bool has_ready_fd = fcntl(kReadyFd, F_SETFD, FD_CLOEXEC) == 0;
-  ShowText show;
-  absl::StatusOr<Config> config = ReadConfig(argc, argv, show);
-  if (!config.ok()) {
-    TellReady(has_ready_fd, absl::StrCat("error: ", config.status().message()));
-    fprintf(stderr, "machine-orchestrator: %s\n", std::string(config.status().message()).c_str());
+  const common::ServiceManager manager = common::ServiceManager::FromEnvironment();
+  ConfigReader reader(argc, argv);
+  if (const std::string text = reader.Text(); !text.empty()) {
+    fputs(text.c_str(), stdout);
+    return 0;
+  }
+  absl::StatusOr<Config> config = reader.Read();
+  const absl::Status good =
+      config.ok() && reader.only_check() ? CheckFiles(*config) : config.status();
+  if (!good.ok()) {
+    TellReady(has_ready_fd, absl::StrCat("error: ", good.message()));
+    fprintf(stderr, "machine-orchestrator: %s\n", std::string(good.message()).c_str());
     return 2;
   }
-  if (!show.text.empty()) {
-    fputs(show.text.c_str(), stdout);
+  if (reader.only_check()) {
+    fputs("the configuration is good\n", stdout);
     return 0;
   }
   // Read by now, and not for drivers to see.
@@ -443,7 +519,8 @@ int Main(int argc, char** argv) {
   const common::Logger log(*common::ParseSeverity(config->log_level), "orchestrator");
   // Never destroyed: a process that stops ends at once, which is safe at any point.
   auto& orchestrator = *new Orchestrator(*std::move(config), log);
-  TakeSignals(signals, orchestrator.stop_request());
+  auto& signal_thread = *new SignalThread(orchestrator, reader, log, manager);
+  signal_thread.Start(signals);
   const absl::Status status = orchestrator.Start();
   if (!status.ok()) {
     log.Error(status.message());
@@ -451,6 +528,8 @@ int Main(int argc, char** argv) {
     _exit(1);
   }
   TellReady(has_ready_fd, "ready");
+  signal_thread.SetStarted();
+  manager.Tell("READY=1");
   log.Info("serving");
   orchestrator.Stop(orchestrator.stop_request().Wait());
   _exit(0);

@@ -1,18 +1,16 @@
 #include "services/orchestrator/user_command.h"
 
-#include <nlohmann/json.hpp>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "machine/v1/access.grpc.pb.h"
-#include "services/common/file/file.h"
 #include "services/common/rpc/channel.h"
 #include "services/common/status/grpc_status.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/config.h"
+#include "services/orchestrator/local_channel.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -95,27 +93,16 @@ absl::StatusOr<machine::v1::CreateJoinTokenRequest> RequestOf(const Words& words
   return request;
 }
 
-absl::StatusOr<common::Channel> Connect(const Config& config) {
-  const absl::StatusOr<std::string> text = common::ReadFile(config.info_path());
-  const auto info = nlohmann::json::parse(text.value_or(""), nullptr, /*allow_exceptions=*/false);
-  if (!info.is_object()) {
-    return absl::UnavailableError(absl::StrCat("no orchestrator runs on ", config.storage_path,
-                                               ": start it first, with --listen HOST:PORT"));
-  }
-  return common::Channel::Local(info.value("address", ""), info.value("cookie", ""));
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> RunUserCommand(const std::vector<std::string>& words) {
   DM_ASSIGN_OR_RETURN(const Words read, ReadWords(words));
-  ShowText show;
-  DM_ASSIGN_OR_RETURN(const Config config,
-                      ReadConfig(static_cast<int>(read.options.size()), read.options.data(), show));
-  if (!show.text.empty()) return std::string(kHelp);
+  ConfigReader reader(static_cast<int>(read.options.size()), read.options.data());
+  if (!reader.Text().empty()) return std::string(kHelp);
+  DM_ASSIGN_OR_RETURN(const Config config, reader.Read());
   if (read.plain.size() != 2 || read.plain[0] != "token") return Usage("user needs: token USER");
   DM_ASSIGN_OR_RETURN(const machine::v1::CreateJoinTokenRequest request, RequestOf(read));
-  DM_ASSIGN_OR_RETURN(const common::Channel channel, Connect(config));
+  DM_ASSIGN_OR_RETURN(const common::Channel channel, ConnectLocal(config));
   machine::v1::Access::Stub stub(channel.grpc());
   grpc::ClientContext call;
   channel.Prepare(call, kTimeout);

@@ -2,11 +2,13 @@
 
 #include <google/protobuf/text_format.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "machine/options/v1/options.pb.h"
+#include "services/common/log/level.h"
 
 namespace machine::common {
 namespace {
@@ -14,6 +16,9 @@ namespace {
 using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::Message;
 using ::google::protobuf::Reflection;
+
+// Of the process, once it was set; -1 before that.
+std::atomic<int> process_severity = -1;
 
 bool IsSecret(const FieldDescriptor& field) {
   return field.options().GetExtension(machine::options::v1::field).secret();
@@ -94,6 +99,10 @@ std::optional<Severity> ParseSeverity(absl::string_view name) {
   return std::nullopt;
 }
 
+void SetProcessSeverity(Severity least) {
+  process_severity.store(static_cast<int>(least), std::memory_order_relaxed);
+}
+
 Logger::Logger(Severity least, absl::string_view component, int fd, const Clock& clock)
     : least_(least), component_(component), fd_(fd), clock_(&clock) {}
 
@@ -111,7 +120,8 @@ void Logger::Error(absl::string_view message, const LogFields& fields) const {
 }
 
 void Logger::Write(Severity severity, absl::string_view message, const LogFields& fields) const {
-  if (severity < least_) return;
+  const int of_process = process_severity.load(std::memory_order_relaxed);
+  if (severity < (of_process < 0 ? least_ : static_cast<Severity>(of_process))) return;
   std::string line = absl::StrCat(
       "{\"time\":\"", absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", clock_->Now(), absl::UTCTimeZone()),
       "\",\"severity\":\"", SeverityName(severity), "\",\"component\":", JsonString(component_));

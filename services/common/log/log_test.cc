@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "machine/options/v1/options.pb.h"
 #include "machine/v1/machines.pb.h"
+#include "services/common/log/level.h"
 
 namespace machine::common {
 namespace {
@@ -32,6 +33,24 @@ TEST(LogTest, WritesOneJsonObjectALine) {
       text,
       "{\"time\":\"2023-11-14T22:13:20.250000Z\",\"severity\":\"info\",\"component\":\"test\","
       "\"machine\":\"d\\\\ev\",\"message\":\"say \\\"hi\\\"\\n\"}\n");
+}
+
+TEST(LogTest, TheLevelOfTheProcessIsThatOfEveryLogger) {
+  std::array<int, 2> fds;
+  ASSERT_EQ(pipe(fds.data()), 0);
+  const Logger log(Severity::kInfo, "test", fds[1]);
+  const Logger copy = log;
+  SetProcessSeverity(Severity::kDebug);
+  copy.Debug("seen");
+  SetProcessSeverity(Severity::kError);
+  log.Warning("dropped");
+  SetProcessSeverity(Severity::kInfo);
+  close(fds[1]);
+  std::string text(4096, '\0');
+  text.resize(static_cast<size_t>(read(fds[0], text.data(), text.size())));
+  close(fds[0]);
+  EXPECT_THAT(text, HasSubstr("seen"));
+  EXPECT_THAT(text, Not(HasSubstr("dropped")));
 }
 
 struct JsonCase {

@@ -23,15 +23,22 @@
 #include <thread>
 #include <utility>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "driver/v1/bootstrap.pb.h"
+#include "services/common/config/options.h"
+#include "services/common/crypto/certificates.h"
+#include "services/common/file/file.h"
+#include "services/common/log/level.h"
 #include "services/common/process/framed.h"
+#include "services/common/process/service_manager.h"
 #include "services/common/process/unique_fd.h"
+#include "services/common/rpc/channel.h"
+#include "services/common/rpc/health.h"
 #include "services/common/rpc/server.h"
 #include "services/common/status/status.h"
 #include "services/common/version/version.h"
@@ -49,6 +56,8 @@ constexpr absl::Duration kParamsTimeout = absl::Seconds(10);
 constexpr absl::Duration kDrainGrace = absl::Seconds(10);
 constexpr int kUsageError = 2;
 
+constexpr absl::Duration kHealthTimeout = absl::Seconds(10);
+
 struct Arguments {
   std::string listen;
   bool insecure_loopback = false;
@@ -60,34 +69,75 @@ struct Arguments {
   std::string log_level = "info";
 };
 
-// The exit status when the program is done already: help, version or a wrong argument.
-std::optional<int> ParseArguments(int argc, char** argv, const ChildProgram& program,
-                                  Arguments& arguments) {
-  CLI::App app(absl::StrCat(program.description,
-                            "\nWithout --listen it is started by machine-orchestrator."),
-               program.program);
-  app.add_option("--listen", arguments.listen,
-                 "Serve on unix:/PATH, or on HOST:PORT with --tls-cert, --tls-key and --tls-ca");
-  app.add_option("--tls-cert", arguments.tls_cert,
-                 "File with the certificate of HOST; read again when it changes, like the others");
-  app.add_option("--tls-key", arguments.tls_key, "File with its key");
-  app.add_option("--tls-ca", arguments.tls_ca,
-                 "File with the authority whose certificates callers must show");
-  app.add_flag("--insecure-loopback", arguments.insecure_loopback,
-               "Allow plain TCP on a loopback address");
-  app.add_option("--cookie-file", arguments.cookie_file,
-                 "File with the cookie that every call on a Unix socket must carry");
-  app.add_option("--data-dir", arguments.data_dir, "Folder for bulky files of instances");
-  app.add_option("--log-level", arguments.log_level, "debug, info, warning or error")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  app.set_version_flag("--version", absl::StrCat(program.program, " version ", kVersion));
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsageError;
+constexpr OptionSpec kOptions[] = {
+    {.name = "listen",
+     .value = "ADDRESS",
+     .sample = "0.0.0.0:7700",
+     .help = "Serve on unix:/PATH, or on HOST:PORT with --tls-cert, --tls-key and --tls-ca"},
+    {.name = "tls-cert",
+     .value = "FILE",
+     .sample = "/etc/docker-machine/service.pem",
+     .help = "The certificate of HOST, PEM; read again when the file changes, like the others"},
+    {.name = "tls-key",
+     .value = "FILE",
+     .sample = "/etc/docker-machine/service.key",
+     .help = "Its key, PEM"},
+    {.name = "tls-ca",
+     .value = "FILE",
+     .sample = "/etc/docker-machine/ca.pem",
+     .help = "The authority whose certificates callers must show, PEM"},
+    {.name = "insecure-loopback",
+     .sample = "false",
+     .help = "Allow plain TCP on a loopback address"},
+    {.name = "cookie-file",
+     .value = "FILE",
+     .sample = "/etc/docker-machine/cookie",
+     .help = "The cookie that every call on a Unix socket must carry"},
+    {.name = "data-dir",
+     .value = "PATH",
+     .sample = "/var/lib/docker-machine-service",
+     .help = "Folder for bulky files of instances"},
+    {.name = "log-level",
+     .value = "LEVEL",
+     .live = true,
+     .sample = "info",
+     .help = "Least severity to log: debug, info, warning or error (default info)"},
+};
+
+// Variables have the program's name: MACHINE_DRIVER_GENERIC_LISTEN.
+std::string VariablePrefix(const ChildProgram& program) {
+  return absl::StrCat(absl::StrReplaceAll(absl::AsciiStrToUpper(program.program), {{"-", "_"}}),
+                      "_");
+}
+
+std::string HelpText(const OptionTable& table, const ChildProgram& program) {
+  return absl::StrCat(program.description, "\nWithout options it is started by ",
+                      "machine-orchestrator.\n\nUsage: ", program.program, " [OPTIONS]\n       ",
+                      program.program, " health [OPTIONS]   Ask the one that serves with the same ",
+                      "options whether it does\n\nOptions:\n", OptionHelp(table));
+}
+
+absl::StatusOr<Arguments> ReadArguments(const OptionSources& sources) {
+  DM_ASSIGN_OR_RETURN(const std::vector<Option> options, sources.Read());
+  Arguments arguments;
+  const std::pair<absl::string_view, std::string*> texts[] = {
+      {"listen", &arguments.listen},       {"tls-cert", &arguments.tls_cert},
+      {"tls-key", &arguments.tls_key},     {"tls-ca", &arguments.tls_ca},
+      {"data-dir", &arguments.data_dir},   {"cookie-file", &arguments.cookie_file},
+      {"log-level", &arguments.log_level},
+  };
+  for (const Option& option : options) {
+    for (const auto& [name, target] : texts) {
+      if (option.spec->name == name) *target = option.value;
+    }
+    if (option.spec->name == "insecure-loopback")
+      arguments.insecure_loopback = option.value == "true";
+    if (option.spec->name == "log-level" && !ParseSeverity(option.value).has_value()) {
+      return absl::InvalidArgumentError(absl::StrCat(option.where, ": \"", option.value,
+                                                     "\" is not debug, info, warning or error"));
+    }
   }
-  return std::nullopt;
+  return arguments;
 }
 
 absl::StatusOr<std::string> ReadCookie(const std::string& path) {
@@ -192,8 +242,11 @@ absl::StatusOr<BootstrapParams> ParamsFromParent() {
 // Whoever shows a certificate of the authority that this process was given may call.
 class CertificateGuard final : public CallGuard {
  public:
-  absl::Status Admit(absl::string_view, const grpc::AuthContext& context) override {
-    if (context.IsPeerAuthenticated()) return absl::OkStatus();
+  absl::Status Admit(absl::string_view method, const grpc::AuthContext& context) override {
+    // Whoever looks after the process has no certificate of a caller.
+    if (context.IsPeerAuthenticated() || method == "/grpc.health.v1.Health/Check") {
+      return absl::OkStatus();
+    }
     return Error(absl::StatusCode::kUnauthenticated, machine::v1::ERROR_REASON_CLIENT_CREDENTIALS,
                  "a client certificate is needed");
   }
@@ -224,6 +277,7 @@ UniqueFd TakeSignals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC));
 }
@@ -253,9 +307,13 @@ bool LifelineEnded(int fd) {
 // Waits for a reason to end, drains, and returns the exit status.
 class MainLoop {
  public:
-  MainLoop(const Logger& log, ChildServer& child, RpcServer& server, const Bell& requested,
-           int signal_fd, int lifeline_fd)
+  // `sources` are those of a process that stands alone; null for a child.
+  MainLoop(const Logger& log, const OptionSources* sources, const ServiceManager& manager,
+           ChildServer& child, RpcServer& server, const Bell& requested, int signal_fd,
+           int lifeline_fd)
       : log_(log),
+        sources_(sources),
+        manager_(manager),
         child_(child),
         server_(server),
         requested_(requested),
@@ -288,6 +346,7 @@ class MainLoop {
   void OnSignal() {
     signalfd_siginfo info{};
     if (read(signal_fd_, &info, sizeof(info)) != sizeof(info)) return;
+    if (info.ssi_signo == SIGHUP && sources_ != nullptr) return Reload();
     if (drain_.joinable()) {
       log_.Warning("second signal; ending at once");
       _exit(1);
@@ -295,10 +354,22 @@ class MainLoop {
     BeginDrain("got a signal to end");
   }
 
+  // Certificates need no word: the server looks after their files by itself.
+  void Reload() const {
+    const absl::StatusOr<Arguments> arguments = ReadArguments(*sources_);
+    if (!arguments.ok()) {
+      return log_.Error("the configuration is not good; nothing is changed",
+                        {{"error", std::string(arguments.status().message())}});
+    }
+    SetProcessSeverity(*ParseSeverity(arguments->log_level));
+    log_.Info("read the configuration again", {{"log_level", arguments->log_level}});
+  }
+
   // On a thread of its own, so that a second signal and the end of the lifeline are still seen.
   void BeginDrain(absl::string_view why) {
     if (drain_.joinable()) return;
     log_.Info("shutting down", {{"cause", std::string(why)}});
+    manager_.Tell("STOPPING=1");
     drain_ = std::thread([this] {
       server_.grpc().GetHealthCheckService()->SetServingStatus(false);
       clean_ = child_.Drain(kDrainGrace);
@@ -308,6 +379,8 @@ class MainLoop {
   }
 
   const Logger& log_;
+  const OptionSources* const sources_;
+  const ServiceManager& manager_;
   ChildServer& child_;
   RpcServer& server_;
   const Bell& requested_;
@@ -331,6 +404,58 @@ void Report(const ChildProgram& program, const absl::Status& status, const std::
   close(kResultFd);
 }
 
+// Asks the process that serves with the same options, as one that is on this host may.
+absl::Status AskHealth(const Arguments& arguments) {
+  if (absl::StartsWith(arguments.listen, "unix:")) {
+    std::string cookie;
+    if (!arguments.cookie_file.empty()) {
+      DM_ASSIGN_OR_RETURN(cookie, ReadCookie(arguments.cookie_file));
+    }
+    return CheckHealth(Channel::Local(arguments.listen, cookie), kHealthTimeout);
+  }
+  const std::string address =
+      absl::StrReplaceAll(arguments.listen, {{"0.0.0.0:", "127.0.0.1:"}, {"[::]:", "[::1]:"}});
+  if (arguments.tls_cert.empty()) {
+    DM_ASSIGN_OR_RETURN(const Channel channel, Channel::InsecureLoopback(address));
+    return CheckHealth(channel, kHealthTimeout);
+  }
+  DM_ASSIGN_OR_RETURN(const std::string cert, ReadFile(arguments.tls_cert));
+  DM_ASSIGN_OR_RETURN(const std::string authority, ReadFile(arguments.tls_ca));
+  DM_ASSIGN_OR_RETURN(const CertInfo info, CertInfo::Parse(cert));
+  // It is reached by another name than its certificate's; what it is to show is known here.
+  std::vector<std::string> names = info.dns_names;
+  names.insert(names.end(), info.ip_addresses.begin(), info.ip_addresses.end());
+  if (names.empty()) return absl::InvalidArgumentError("the certificate has no name");
+  return CheckHealth(Channel::Tls(address, {.ca_pem = absl::StrCat(authority, "\n", cert),
+                                            .server_name = names[0]}),
+                     kHealthTimeout);
+}
+
+// What is said and done without serving; the exit status.
+std::optional<int> Answer(const OptionSources& sources, const OptionTable& table,
+                          const ChildProgram& program, bool health,
+                          const absl::StatusOr<Arguments>& arguments) {
+  const auto print = [](const std::string& text) {
+    std::fputs(text.c_str(), stdout);
+    return 0;
+  };
+  if (sources.Asked("help")) return print(HelpText(table, program));
+  if (sources.Asked("version")) {
+    return print(absl::StrCat(program.program, " version ", kVersion, "\n"));
+  }
+  if (sources.Asked("sample-config")) return print(SampleFile(table));
+  absl::Status status = arguments.status();
+  if (status.ok() && !health && !sources.Asked("check-config")) return std::nullopt;
+  if (status.ok() && arguments->listen.empty()) {
+    status = absl::InvalidArgumentError("without --listen it is a child of machine-orchestrator");
+  }
+  if (status.ok())
+    status = health ? AskHealth(*arguments) : ParamsFromArguments(*arguments).status();
+  if (status.ok()) return print(health ? "serving\n" : "the configuration is good\n");
+  std::fprintf(stderr, "%s: %s\n", program.program.c_str(), std::string(status.message()).c_str());
+  return health && arguments.ok() ? 1 : kUsageError;
+}
+
 }  // namespace
 
 int RunChild(int argc, char** argv, const ChildProgram& program, const ChildFactory& factory) {
@@ -338,8 +463,17 @@ int RunChild(int argc, char** argv, const ChildProgram& program, const ChildFact
   const bool has_parent = fcntl(kResultFd, F_SETFD, FD_CLOEXEC) == 0 && isatty(STDIN_FILENO) == 0;
   HardenProcess();
   const UniqueFd signals = TakeSignals();
-  Arguments arguments;
-  if (const auto status = ParseArguments(argc, argv, program, arguments)) return *status;
+  const ServiceManager manager = ServiceManager::FromEnvironment();
+  const std::string prefix = VariablePrefix(program);
+  const OptionTable table{program.program, prefix, kOptions};
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const bool health = !words.empty() && words[0] == "health";
+  if (health) words.erase(words.begin());
+  const OptionSources sources(table, std::move(words));
+  // A child takes nothing from variables: they are its parent's.
+  const absl::StatusOr<Arguments> read = argc > 1 ? ReadArguments(sources) : Arguments();
+  if (const auto status = Answer(sources, table, program, health, read)) return *status;
+  const Arguments& arguments = *read;
   const bool alone = !arguments.listen.empty();
   if (!alone && !has_parent) {
     std::fprintf(stderr, "%s is started by machine-orchestrator; see %s --help for --listen\n",
@@ -386,7 +520,9 @@ int RunChild(int argc, char** argv, const ChildProgram& program, const ChildFact
   log.Info("listening", {{"address", address}});
   if (!alone) Report(program, absl::OkStatus(), address);
 
-  return MainLoop(log, **child, **server, *requested, signals.get(), alone ? -1 : STDIN_FILENO)
+  manager.Tell("READY=1");
+  return MainLoop(log, alone ? &sources : nullptr, manager, **child, **server, *requested,
+                  signals.get(), alone ? -1 : STDIN_FILENO)
       .Run();
 }
 

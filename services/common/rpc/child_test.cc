@@ -224,8 +224,9 @@ TEST_F(ChildTest, StandsAloneOnASocketWithACookie) {
   std::ofstream(absl::StrCat(folder_, "/cookie")) << kCookie << "\n";
   Spawn({"--listen", socket_, "--cookie-file", absl::StrCat(folder_, "/cookie")},
         /*with_result_pipe=*/false);
-  child_->stdin_fd().reset();  // Not a lifeline here.
+  child_->stdin_fd().reset();                // Not a lifeline here.
   ASSERT_TRUE(Channel::Local(socket_, kCookie).WaitUntilReady(absl::Seconds(30)).ok());
+  ASSERT_TRUE(child_->Signal(SIGHUP).ok());  // Reads its options again, and goes on.
   EXPECT_TRUE(Get("dev").ok());
   EXPECT_EQ(Get("dev", "wrong").code(), absl::StatusCode::kUnauthenticated);
   ASSERT_TRUE(child_->Signal(SIGTERM).ok());
@@ -278,6 +279,14 @@ TEST_F(ChildTest, StandsAloneOverTlsForThoseWithACertificateOfOneAuthority) {
   EXPECT_TRUE(call(&*authority).ok()) << call(&*authority);
   EXPECT_EQ(call(&*stranger).code(), absl::StatusCode::kUnavailable);  // The handshake fails.
   EXPECT_EQ(call(nullptr).code(), absl::StatusCode::kUnauthenticated);
+  // Who looks after the process needs none.
+  SpawnOptions health;
+  health.argv = {*g_program, "health",    "--listen", address,    "--tls-cert",
+                 files[0],   "--tls-key", files[1],   "--tls-ca", files[2]};
+  health.stdout_to = Stdio::Pipe();
+  absl::StatusOr<Process> asked = Process::Spawn(health);
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_EQ(ReadAll(asked->stdout_fd().get()), "serving\n");
   for (const std::string& file : files) unlink(file.c_str());
   ASSERT_TRUE(child_->Signal(SIGTERM).ok());
   EXPECT_EQ(ExitCode(), 0);
@@ -302,6 +311,10 @@ TEST_F(ChildTest, ExplainsWhatItCannotDo) {
       {"folder of all", {"--listen", open_folder}, 2, "mode 0700"},
       {"relative", {"--listen", "unix:s"}, 2, "absolute path"},
       {"half of TLS", {"--listen", "127.0.0.1:0", "--tls-ca", "/dev/null"}, 2, "--tls-cert is mi"},
+      {"health", {"health", "--listen", socket_}, 1, "child-test: "},
+      {"good", {"--check-config", "--listen", "127.0.0.1:0", "--insecure-loopback"}, 0, "is good"},
+      {"not good", {"--check-config", "--listen", "127.0.0.1:0"}, 2, "add --insecure-loopback"},
+      {"sample", {"--sample-config"}, 0, "CHILD_TEST_TLS_CA"},
       {"no cookie file", {"--listen", socket_, "--cookie-file", "/nowhere"}, 2, "/nowhere"},
   };
   for (const Usage& row : cases) {

@@ -54,11 +54,8 @@ grpc::ServerUnaryReactor* DriversService::GetDriver(grpc::CallbackServerContext*
   auto call = common::UnaryCall::Create();
   drivers_.GetDriver(
       request->name(),
-      [this, call, request, response](absl::StatusOr<std::shared_ptr<DriverConnection>> driver) {
-        if (driver.ok()) {
-          Fill(request->name(), **driver, *response);
-          drivers_.AddStatus(request->name(), *response);
-        }
+      [call, request, response](absl::StatusOr<std::shared_ptr<DriverConnection>> driver) {
+        if (driver.ok()) Fill(request->name(), **driver, *response);
         call->Reply(driver.status());
       });
   return call.get();

@@ -56,11 +56,13 @@ class ProvisionerConnection {
 
   const common::Channel& channel() const { return channel_; }
   ::provisioner::v1::Provisioner::Stub& stub() const { return *stub_; }
-  bool alive() const { return child_->alive(); }
+  /// Started by this orchestrator; else one that runs elsewhere.
+  bool is_child() const { return child_ != nullptr; }
+  bool alive() const { return child_ == nullptr || child_->alive(); }
 
  private:
   const common::Channel channel_;
-  const std::shared_ptr<Child> child_;
+  const std::shared_ptr<Child> child_;  // Null for one that runs elsewhere.
   const std::unique_ptr<::provisioner::v1::Provisioner::Stub> stub_;
 };
 
@@ -81,11 +83,11 @@ class DriverRegistry {
 
   void GetProvisioner(ProvisionerReady ready);
 
+  /// From now on uses the provisioner at the end of `channel`, and starts none.
+  void UseProvisioner(common::Channel channel);
+
   /// Installed and registered drivers by name, with the version of those that have answered.
   absl::StatusOr<std::vector<machine::v1::DriverInfo>> List();
-
-  /// Sets what its process does and what went wrong with it last.
-  void AddStatus(const std::string& name, machine::v1::DriverInfo& info);
 
   /// Makes a remote driver known once it has answered. Blocks.
   absl::StatusOr<std::shared_ptr<DriverConnection>> Register(
