@@ -21,7 +21,14 @@ bool IsAddress(const std::string& text) {
 
 absl::StatusOr<std::string> MakeInterface(common::CallScope& call, VBoxManage& vbox,
                                           const AddressRange& range) {
-  DM_ASSIGN_OR_RETURN(const std::string said, vbox.Write(call, {"hostonlyif", "create"}));
+  const absl::StatusOr<std::string> made = vbox.Write(call, {"hostonlyif", "create"});
+  if (absl::IsFailedPrecondition(made.status())) {
+    return common::Annotate(made.status(),
+                            "no host-only network can be made (are the kernel's modules loaded? "
+                            "--virtualbox-network nat does without)");
+  }
+  DM_RETURN_IF_ERROR(made.status());
+  const std::string& said = *made;
   // Interface 'vboxnet0' was successfully created
   const size_t open = said.find('\'');
   const size_t close = said.find('\'', open + 1);

@@ -81,7 +81,8 @@ absl::StatusOr<std::string> VBoxManage::Run(common::CallScope& call, std::vector
   DM_RETURN_IF_ERROR(call.Check());
   DM_ASSIGN_OR_RETURN(std::string program, Program(call));
   const std::string command = args.front();
-  args.insert(args.begin(), std::move(program));
+  // Its words are read, and some of them may be translated otherwise.
+  args.insert(args.begin(), {"env", "LC_ALL=C.UTF-8", std::move(program)});
   DM_ASSIGN_OR_RETURN(hypervisor::ToolOutput output, host_.Run(call, args, input));
   if (!output.ok()) return CommandError(command, output);
   return std::move(output.out);

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include "drivers/sdk/test_machine.h"
 #include "drivers/virtualbox/state.pb.h"
 #include "services/common/log/log.h"
+#include "services/common/ssh/sshd_for_test.h"
 #include "tests/fakes/virtualbox/fake_vbox_host.h"
 
 namespace machine::driver::virtualbox {
@@ -25,10 +27,10 @@ using machine::v1::MACHINE_STATE_PAUSED;
 using machine::v1::MACHINE_STATE_RUNNING;
 using machine::v1::MACHINE_STATE_SAVED;
 using machine::v1::MACHINE_STATE_STOPPED;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::SizeIs;
 using Json = nlohmann::ordered_json;
 
@@ -208,6 +210,34 @@ TEST_F(VirtualboxDriverTest, PortsOfTheHostLeadIntoAMachineOnNatAlone) {
                           absl::StrCat("engine,tcp,127.0.0.1,", ssh + 1, ",,", ssh + 1),
                           absl::StrCat("swarm,tcp,127.0.0.1,", ssh + 2, ",,3376")));
   EXPECT_THAT(host_.State()["interfaces"], IsEmpty());
+}
+
+TEST_F(VirtualboxDriverTest, AnotherHostIsReachedBySsh) {
+  auto sshd = common::SshdForTest::Start(
+      {absl::StrCat("SetEnv PATH=", getenv("PATH"), " FAKE_VBOX_DIR=", host_.Path(""),
+                    " HOME=", host_.Path("home"))});
+  ASSERT_TRUE(sshd.ok()) << sshd.status();
+  const common::SshTarget target = (*sshd)->target();
+  Use({Option("virtualbox-image", host_.image()),
+       Option("virtualbox-host",
+              absl::StrCat("ssh://", target.user, "@", target.host, ":", target.port)),
+       SecretOption("virtualbox-host-key-text", target.private_key),
+       Option("virtualbox-host-fingerprint", (*sshd)->host_key_sha256())});
+  const absl::Status checked = driver_->PreCreateCheck(Call(), machine_);
+  ASSERT_TRUE(checked.ok()) << checked;
+  const Observation made = Create();
+  const int ssh = made.endpoint().ssh_port();
+  EXPECT_EQ(made.endpoint().ssh_host(), target.host);
+  EXPECT_EQ(made.endpoint().docker_url(), absl::StrCat("tcp://", target.host, ":", ssh + 1));
+  EXPECT_THAT(Vm()["nat"], Contains(absl::StrCat("ssh,tcp,,", ssh, ",,22")));
+  const std::string folder =
+      host_.Path(absl::StrCat("home/.docker-machine/virtualbox/machines/", kUid));
+  EXPECT_EQ(Vm()["media"]["1"], folder + "/seed.iso");
+  ASSERT_TRUE(driver_->Remove(Call(), machine_).ok());
+  EXPECT_FALSE(std::filesystem::exists(folder));
+  Use({Option("virtualbox-image", host_.image()), Option("virtualbox-host", "ssh://me@127.0.0.1:1"),
+       SecretOption("virtualbox-host-key-text", target.private_key)});
+  EXPECT_EQ(driver_->PreCreateCheck(Call(), machine_).code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(VirtualboxDriverTest, MachinesGetDifferentPorts) {
