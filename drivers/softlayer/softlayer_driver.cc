@@ -1,0 +1,204 @@
+#include "drivers/softlayer/softlayer_driver.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "drivers/sdk/cloud/batch.h"
+#include "drivers/sdk/cloud/choices.h"
+#include "drivers/softlayer/catalog.h"
+#include "drivers/softlayer/settings.h"
+#include "services/common/status/status.h"
+
+namespace machine::driver::softlayer {
+namespace {
+
+// What a change of power may take at the provider before something is wrong there.
+constexpr absl::Duration kPowerLimit = absl::Minutes(5);
+// Machines of a batch that are asked for one by one when the list lacks them.
+constexpr size_t kMaxSingleLooks = 20;
+
+void WarnOf(DriverCall& call, const Settings& settings) {
+  if (std::any_of(settings.open_cidrs.begin(), settings.open_cidrs.end(), IsEverywhere)) {
+    call.Warning(absl::StrCat("--", kOpenCidrFlag,
+                              ": the whole internet may try to reach ssh and the engine"));
+  }
+  if (!settings.hourly) {
+    call.Warning(
+        "the machine is billed by the month: it costs a whole month even if it is removed today");
+  }
+}
+
+absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const SoftLayerApi& api,
+                                                    const AccountMachines& machines) {
+  DM_ASSIGN_OR_RETURN(const std::vector<Guest> guests, api.ListGuests(call));
+  std::map<std::string, const Guest*> by_uid;
+  std::map<int64_t, const Guest*> by_id;
+  for (const Guest& guest : guests) {
+    by_uid.emplace(ReadMark(guest).uid, &guest);
+    by_id.emplace(guest.id, &guest);
+  }
+  size_t single_looks = 0;
+  std::vector<Observation> observations;
+  for (const MachineSpec* const machine : machines) {
+    DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine->options));
+    State state;
+    DM_RETURN_IF_ERROR(machine->ParseState(state));
+    std::optional<Guest> guest;
+    // By its id first: of two of one machine it is the one that was kept.
+    const auto known = by_id.find(state.guest_id());
+    const auto marked = by_uid.find(machine->uid);
+    if (known != by_id.end() &&
+        (state.imported() || ReadMark(*known->second).uid == machine->uid)) {
+      guest = *known->second;
+    } else if (marked != by_uid.end()) {
+      guest = *marked->second;
+    } else if (single_looks++ < kMaxSingleLooks) {
+      // Pages shift while they are read, and lists lag: absence is worth another look.
+      DM_ASSIGN_OR_RETURN(guest, FindGuest(call, api, *machine));
+    }
+    observations.push_back(guest.has_value() ? ObservationOf(*guest, settings)
+                                             : NotFoundObservation());
+  }
+  return observations;
+}
+
+}  // namespace
+
+DriverInfo SoftLayerDriver::info() const {
+  DriverInfo info;
+  info.name = "softlayer";
+  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
+                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
+  info.ssh_timeout = absl::Minutes(10);
+  return info;
+}
+
+Flags SoftLayerDriver::flags() const { return SoftLayerFlags(); }
+
+absl::Status SoftLayerDriver::Init(const DriverEnvironment&) {
+  http_ = std::make_unique<common::HttpClient>();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<SoftLayerApi>> SoftLayerDriver::AccountOf(const Options& options) {
+  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options));
+  return accounts_.Of(
+      absl::StrCat(credentials.endpoint, "\n", credentials.user, "\n", credentials.api_key), [&] {
+        return std::make_shared<SoftLayerApi>(*http_, credentials.endpoint, credentials.user,
+                                              credentials.api_key, timing_.retry);
+      });
+}
+
+absl::Status SoftLayerDriver::Validate(Options& options) const {
+  DM_RETURN_IF_ERROR(ReadCredentials(options).status());
+  return ReadSettings(options).status();
+}
+
+absl::Status SoftLayerDriver::PreCreateCheck(DriverCall& call, const MachineSpec& machine) {
+  DM_RETURN_IF_ERROR(CheckRetiredValues(machine.options));
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  WarnOf(call, settings);
+  const absl::Status status = CheckSettings(call, *api, settings);
+  if (absl::IsUnauthenticated(status)) {
+    const bool trusted = common::ReasonOf(status) != machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED;
+    return common::Annotate(status, trusted ? absl::StrCat("--", kUserFlag, ", --", kApiKeyFlag)
+                                            : absl::StrCat("--", kEndpointFlag));
+  }
+  // Somebody waits for the answer: a provider that is down is no reason to try for half an hour.
+  return absl::IsUnavailable(status) ? PreCreateCheckFailed(status.message()) : status;
+}
+
+absl::StatusOr<Observation> SoftLayerDriver::Create(DriverCall& call, const MachineSpec& machine) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  return InstanceCreator(call, *api, timing_, machine, settings).Run();
+}
+
+absl::StatusOr<Observation> SoftLayerDriver::Bring(DriverCall& call, const MachineSpec& machine,
+                                                   MachineState wanted, absl::string_view verb,
+                                                   absl::Duration limit) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  DM_ASSIGN_OR_RETURN(const Guest guest,
+                      BringTo(call, *api, timing_, machine, wanted, verb, limit));
+  return ObservationOf(guest, settings);
+}
+
+absl::StatusOr<Observation> SoftLayerDriver::Start(DriverCall& call, const MachineSpec& machine) {
+  call.Progress("Starting virtual guest...");
+  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, "powerOn", kPowerLimit);
+}
+
+absl::StatusOr<Observation> SoftLayerDriver::Stop(DriverCall& call, const MachineSpec& machine,
+                                                  std::optional<absl::Duration> grace) {
+  call.Progress("Stopping virtual guest...");
+  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, "powerOffSoft",
+               grace.value_or(timing_.grace));
+}
+
+absl::StatusOr<Observation> SoftLayerDriver::Kill(DriverCall& call, const MachineSpec& machine) {
+  call.Progress("Powering off virtual guest...");
+  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, "powerOff", kPowerLimit);
+}
+
+absl::StatusOr<Observation> SoftLayerDriver::Restart(DriverCall& call, const MachineSpec& machine) {
+  call.Progress("Restarting virtual guest...");
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  DM_ASSIGN_OR_RETURN(const Guest guest, RequireGuest(call, *api, machine));
+  if (StateOfGuest(StateWordOf(guest)) == machine::v1::MACHINE_STATE_RUNNING) {
+    DM_RETURN_IF_ERROR(call.Check());
+    DM_RETURN_IF_ERROR(api->Act(call, guest.id, "rebootSoft"));
+  }
+  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, "powerOn", kPowerLimit);
+}
+
+absl::Status SoftLayerDriver::Remove(DriverCall& call, const MachineSpec& machine) {
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  call.Progress("Removing virtual guest...");
+  return RemoveAll(call, *api, timing_, machine);
+}
+
+absl::StatusOr<Observation> SoftLayerDriver::Inspect(DriverCall& call, const MachineSpec& machine) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  DM_ASSIGN_OR_RETURN(const std::optional<Guest> guest, FindGuest(call, *api, machine));
+  return guest.has_value() ? ObservationOf(*guest, settings) : NotFoundObservation();
+}
+
+absl::StatusOr<std::vector<Observation>> SoftLayerDriver::BatchInspect(
+    DriverCall& call, absl::Span<const MachineSpec> machines) {
+  return InspectByAccount<SoftLayerApi>(
+      machines, [&](const MachineSpec& machine) { return AccountOf(machine.options); },
+      [&](SoftLayerApi& api, const AccountMachines& share) {
+        return InspectAll(call, api, share);
+      });
+}
+
+absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> SoftLayerDriver::ListInstances(
+    DriverCall& call, absl::string_view orchestrator_id, const Options& options) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(options));
+  DM_ASSIGN_OR_RETURN(const std::vector<Guest> guests, api->ListGuests(call));
+  std::vector<::driver::v1::ListInstancesResponse> instances;
+  for (const Guest& guest : guests) {
+    const Mark mark = ReadMark(guest);
+    if (mark.uid.empty() || mark.orchestrator_id != orchestrator_id) continue;
+    ::driver::v1::ListInstancesResponse& instance = instances.emplace_back();
+    instance.set_machine_uid(mark.uid);
+    *instance.mutable_observation() = ObservationOf(guest, settings);
+  }
+  return instances;
+}
+
+absl::StatusOr<std::string> SoftLayerDriver::UpgradeState(DriverCall& call,
+                                                          const MachineSpec& machine) {
+  if (machine.state_version != kImportedStateVersion) return Driver::UpgradeState(call, machine);
+  DM_ASSIGN_OR_RETURN(const State state, ImportedState(machine.state.value_or("")));
+  return state.SerializeAsString();
+}
+
+}  // namespace machine::driver::softlayer
