@@ -269,6 +269,13 @@ TEST_F(OpenStackTest, SeveralNetworksOfTheProjectAreListed) {
               testing::AllOf(HasSubstr("several networks"), HasSubstr("private, second")));
 }
 
+TEST_F(OpenStackTest, AFullProjectFailsTheCheck) {
+  fake_.SetServerLimit(0);
+  const absl::Status status = PreCreateCheck({});
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("quota"));
+}
+
 TEST_F(OpenStackTest, WarnsOfOpenDoors) {
   EXPECT_TRUE(PreCreateCheck({Option(kUserDataTextFlag, "#!/bin/sh")}).ok());
   EXPECT_THAT(record_.log, ElementsAre(HasSubstr("unencrypted"), HasSubstr("may try ssh"),

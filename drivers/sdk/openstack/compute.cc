@@ -149,6 +149,20 @@ absl::StatusOr<std::vector<Flavor>> ListFlavors(const common::CallScope& call,
   return flavors;
 }
 
+absl::StatusOr<std::optional<int64_t>> ServersLeft(const common::CallScope& call,
+                                                   const CloudClient& cloud) {
+  const absl::StatusOr<std::optional<Json>> limits =
+      cloud.Find(call, Service::kCompute, "/limits", "limits");
+  if (absl::IsPermissionDenied(limits.status())) return std::nullopt;
+  if (!limits.ok()) return limits.status();
+  if (!limits->has_value()) return std::nullopt;
+  const Json& absolute = Member(**limits, "absolute");
+  if (!Member(absolute, "maxTotalInstances").is_number()) return std::nullopt;
+  const int64_t most = Number(absolute, "maxTotalInstances");
+  if (most < 0) return std::nullopt;
+  return most - Number(absolute, "totalInstancesUsed");
+}
+
 absl::StatusOr<std::vector<std::string>> ListZones(const common::CallScope& call,
                                                    const CloudClient& cloud) {
   std::vector<std::string> zones;

@@ -97,6 +97,10 @@ absl::Status ActOnServer(const common::CallScope& call, const CloudClient& cloud
 
 absl::StatusOr<std::vector<Flavor>> ListFlavors(const common::CallScope& call,
                                                 const CloudClient& cloud);
+/// How many servers the project may still have; no value where there is no limit, or the cloud does
+/// not say.
+absl::StatusOr<std::optional<int64_t>> ServersLeft(const common::CallScope& call,
+                                                   const CloudClient& cloud);
 /// Zones that take servers.
 absl::StatusOr<std::vector<std::string>> ListZones(const common::CallScope& call,
                                                    const CloudClient& cloud);

@@ -296,6 +296,11 @@ absl::Status CheckPlan(const common::CallScope& call, const CloudClient& cloud, 
   const std::string& prefix = cloud.access().flag_prefix;
   State state;
   DM_RETURN_IF_ERROR(Choose(call, cloud, plan, state));
+  DM_ASSIGN_OR_RETURN(const std::optional<int64_t> left, ServersLeft(call, cloud));
+  if (left.has_value() && *left <= 0) {
+    return PreCreateCheckFailed(
+        "the project has as many servers as its quota allows; remove one, or ask for more");
+  }
   if (!plan.zone.empty()) {
     DM_ASSIGN_OR_RETURN(const std::vector<std::string> zones, ListZones(call, cloud));
     // An administrator may name a host, too.

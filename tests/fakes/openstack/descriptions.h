@@ -100,6 +100,7 @@ inline constexpr char kComputeDescription[] = R"json({
             "type": {"type": "string", "enum": ["HARD", "SOFT"]}}}}}}}}}},
     "/flavors/detail": {"get": {"parameters": [{"$ref": "#/components/parameters/marker"}]}},
     "/os-availability-zone": {"get": {}},
+    "/limits": {"get": {}},
     "/os-keypairs": {
       "get": {"parameters": [{"$ref": "#/components/parameters/marker"}]},
       "post": {"requestBody": {"required": true, "content": {"application/json": {

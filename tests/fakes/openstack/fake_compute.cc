@@ -285,6 +285,12 @@ Response FakeOpenStack::ListFlavors(const Request& request) {
   return Page(request, "flavors", flavors_);
 }
 
+Response FakeOpenStack::GetLimits(const Request&) {
+  const Json absolute = {{"maxTotalInstances", server_limit_},
+                         {"totalInstancesUsed", servers_.size()}};
+  return {.body = Json{{"limits", {{"rate", Json::array()}, {"absolute", absolute}}}}.dump()};
+}
+
 Response FakeOpenStack::ListZones(const Request&) {
   return {.body = R"({"availabilityZoneInfo": [
     {"zoneName": "nova", "zoneState": {"available": true}, "hosts": null},

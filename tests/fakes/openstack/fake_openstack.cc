@@ -143,6 +143,7 @@ void FakeOpenStack::AddRoutes() {
   Add("DELETE", compute + "/servers/{id}", &FakeOpenStack::DeleteServer);
   Add("POST", compute + "/servers/{id}/action", &FakeOpenStack::ActOnServer);
   Add("GET", compute + "/flavors/detail", &FakeOpenStack::ListFlavors);
+  Add("GET", compute + "/limits", &FakeOpenStack::GetLimits);
   Add("GET", compute + "/os-availability-zone", &FakeOpenStack::ListZones);
   Add("GET", compute + "/os-keypairs", &FakeOpenStack::ListKeyPairs);
   Add("POST", compute + "/os-keypairs", &FakeOpenStack::CreateKeyPair);

@@ -122,6 +122,7 @@ class FakeOpenStack final : public FakeServer {
   Response DeleteServer(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response ActOnServer(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response ListFlavors(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Response GetLimits(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response ListZones(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response ListKeyPairs(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response CreateKeyPair(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
