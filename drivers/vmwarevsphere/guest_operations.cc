@@ -73,9 +73,9 @@ absl::Status InstallGuestKey(const common::CallScope& call, VimClient& client,
                                                        absl::StrCat(target, XmlLeaf("pids", pid))));
                        const XmlElement& process = list.Child("returnval");
                        if (!process.Has("endTime")) return std::nullopt;
-                       if (process.Text("exitCode") != "0") {
-                         return GuestFailed(process.Text("exitCode"));
-                       }
+                       // A code of 0 may be left out.
+                       const std::string& code = process.Text("exitCode");
+                       if (!code.empty() && code != "0") return GuestFailed(code);
                        return true;
                      })
       .status();

@@ -263,19 +263,30 @@ absl::Status RemoveAll(const common::CallScope& call, VimClient& client, const T
     if (!status.ok()) DM_RETURN_IF_ERROR(PauseBetweenLooks(call, timing.retry, attempt, status));
   }
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  if (settings.iso_url.empty() || state.datastore().empty()) return absl::OkStatus();
+  if (settings.iso_url.empty()) return absl::OkStatus();
   DM_ASSIGN_OR_RETURN(const Service service, client.ServiceContent(call));
   Settings where = settings;
-  where.datacenter = state.datacenter();
+  if (!state.datacenter().empty()) where.datacenter = state.datacenter();
   DM_ASSIGN_OR_RETURN(const Node datacenter, ChooseDatacenter(call, client, where));
-  const std::string name = state.datastore().substr(state.datastore().rfind('/') + 1);
-  const absl::Status deleted =
-      client
-          .RunTask(call, service.file_manager, "DeleteDatastoreFile_Task",
-                   absl::StrCat(XmlLeaf("name", IsoFolder(name, machine.uid)),
-                                RefXml("datacenter", datacenter.ref)))
-          .status();
-  return absl::IsNotFound(deleted) ? absl::OkStatus() : common::Annotate(deleted, "deleting ISO");
+  // Without a state the ISO may be in any of them.
+  DM_ASSIGN_OR_RETURN(const std::vector<Properties> datastores,
+                      client.RetrieveBelow(call, datacenter.ref, {{"Datastore", {"name"}}}));
+  for (const Properties& datastore : datastores) {
+    const std::string& name = datastore.Text("name");
+    const bool other =
+        !state.datastore().empty() && !absl::EndsWith(state.datastore(), absl::StrCat("/", name));
+    if (other) continue;
+    const absl::Status deleted =
+        client
+            .RunTask(call, service.file_manager, "DeleteDatastoreFile_Task",
+                     absl::StrCat(XmlLeaf("name", IsoFolder(name, machine.uid)),
+                                  RefXml("datacenter", datacenter.ref)))
+            .status();
+    if (!absl::IsNotFound(deleted)) {
+      DM_RETURN_IF_ERROR(common::Annotate(deleted, "deleting ISO"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace machine::driver::vmwarevsphere

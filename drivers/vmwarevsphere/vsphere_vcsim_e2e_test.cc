@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -275,6 +276,39 @@ TEST_F(VcsimE2eTest, ASessionThatEndedIsOpenedAnew) {
   ExpectState(driver_.Start(*Call(), machine), machine::v1::MACHINE_STATE_RUNNING);
   EXPECT_EQ(vcsim_->Tell("expire"), "");
   EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
+}
+
+TEST_F(VcsimE2eTest, LivesAWholeLifeFromAnIso) {
+  auto plain = Vcsim::Start(*Vcsim::Program(), {"-plain"});
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  vcsim_ = *std::move(plain);
+  const std::string url = absl::StrCat("http://", vcsim_->host(), ":", vcsim_->port());
+  const std::string folder = absl::StrCat(testing::TempDir(), "/vsphere-iso");
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  VsphereDriver driver(FastTiming());
+  ASSERT_TRUE(
+      driver.Init({.log = common::Logger(common::Severity::kError, "test"), .data_dir = folder})
+          .ok());
+  MachineSpec machine = Machine();
+  const auto options =
+      MakeOptions(driver, {Option(kVcenterFlag, url), Option(kUsernameFlag, vcsim_->user()),
+                           SecretOption(kPasswordFlag, vcsim_->password()),
+                           Option(kIsoFlag, url + "/boot2docker.iso"),
+                           Option(kNetworkFlag, std::vector<std::string>{"VM Network"})});
+  ASSERT_TRUE(options.ok()) << options.status();
+  machine.options = *options;
+  const absl::Status checked = driver.PreCreateCheck(*Call(), machine);
+  ASSERT_TRUE(checked.ok()) << checked;
+  const auto made = driver.Create(*Call(), machine);
+  ExpectRunning(made);
+  EXPECT_THAT(vcsim_->Tell("files"), HasSubstr("-iso/boot2docker.iso"));
+  EXPECT_THAT(vcsim_->Tell("orders"), HasSubstr("AAAAC3NzaC1lZDI1NTE5"));
+  EXPECT_EQ(vcsim_->Tell(absl::StrCat("extra ", kUid, " docker-machine.uid")), kUid);
+  const absl::Status removed = driver.Remove(*Call(), machine);
+  EXPECT_TRUE(removed.ok()) << removed;
+  ExpectNothingLeft();
+  std::filesystem::remove_all(folder);
 }
 
 struct FaultCase {

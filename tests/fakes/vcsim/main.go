@@ -11,6 +11,7 @@
 //	names                    the names of all virtual machines but the template
 //	extra UUID KEY           an entry of a machine's extraConfig
 //	files                    the files of the datastores, without the template's
+//	orders                   what guests were told to run
 //	nonet on|off             whether guests report their addresses in guest.net alone
 package main
 
@@ -21,6 +22,7 @@ import (
 	"encoding/base64"
 	"flag"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -39,6 +41,7 @@ import (
 	"github.com/vmware/govmomi/vapi/rest"
 	_ "github.com/vmware/govmomi/vapi/simulator"
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
@@ -91,11 +94,43 @@ func disk() string {
 		"createType=\"streamOptimized\"\nRW 2097152 SPARSE \"disk.vmdk\"\n")
 }
 
+// Guests takes orders for guests: each program ends well at once, for the account of a boot2docker.
+type guests struct {
+	mo.GuestProcessManager
+	mu     sync.Mutex
+	orders []string
+}
+
+func (g *guests) StartProgramInGuest(ctx *simulator.Context, req *types.StartProgramInGuest) soap.HasFault {
+	body := new(methods.StartProgramInGuestBody)
+	auth, ok := req.Auth.(*types.NamePasswordAuthentication)
+	spec, isProgram := req.Spec.(*types.GuestProgramSpec)
+	if !ok || !isProgram || auth.Username != "docker" || auth.Password != "tcuser" {
+		body.Fault_ = simulator.Fault("", new(types.InvalidGuestLogin))
+		return body
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.orders = append(g.orders, spec.ProgramPath+" "+spec.Arguments)
+	body.Res = &types.StartProgramInGuestResponse{Returnval: int64(len(g.orders))}
+	return body
+}
+
+func (g *guests) ListProcessesInGuest(ctx *simulator.Context, req *types.ListProcessesInGuest) soap.HasFault {
+	now := time.Now()
+	var all []types.GuestProcessInfo
+	for _, pid := range req.Pids {
+		all = append(all, types.GuestProcessInfo{Pid: pid, StartTime: now, EndTime: &now})
+	}
+	return &methods.ListProcessesInGuestBody{Res: &types.ListProcessesInGuestResponse{Returnval: all}}
+}
+
 // Server holds what the commands act on.
 type server struct {
 	model *simulator.Model
 	http  *simulator.Server
 	only  atomic.Bool // Addresses in guest.net alone.
+	guest guests
 }
 
 func (s *server) context() *simulator.Context { return s.model.Service.Context }
@@ -235,6 +270,10 @@ func (s *server) obey(ctx context.Context, words []string) (string, error) {
 	case len(words) == 2 && words[0] == "nonet":
 		s.only.Store(words[1] == "on")
 		return "", nil
+	case len(words) == 1 && words[0] == "orders":
+		s.guest.mu.Lock()
+		defer s.guest.mu.Unlock()
+		return strings.Join(s.guest.orders, " "), nil
 	case len(words) == 1 && words[0] == "files":
 		return s.files(), nil
 	case len(words) == 1 && words[0] == "names":
@@ -340,6 +379,11 @@ func run() error {
 		model.Service.TLS = new(tls.Config)
 	}
 	model.Service.RegisterEndpoints = true
+	model.Service.HandleFunc("/boot2docker.iso", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "boot2docker.iso", time.Time{}, strings.NewReader("an ISO"))
+	})
+	s.guest.Self = types.ManagedObjectReference{Type: "GuestProcessManager", Value: "guestOperationsProcessManager"}
+	model.Map().Put(&s.guest)
 	s.http = model.Service.NewServer()
 	defer s.http.Close()
 
