@@ -20,6 +20,7 @@
 #include "services/common/clock/clock.h"
 #include "services/common/crypto/certificates.h"
 #include "services/common/file/file.h"
+#include "services/common/rpc/health.h"
 #include "services/common/status/grpc_status.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/access/method_rules.h"
@@ -371,6 +372,15 @@ TEST_F(AccessTest, APathToTheSocketIsNotEnough) {
       common::Channel::Local(ServerField("address"), std::string(32, '0'));
   EXPECT_EQ(GetInfo(guess).code(), absl::StatusCode::kUnauthenticated);
   EXPECT_TRUE(GetInfo(common::Channel::Local(ServerField("address"), ServerField("cookie"))).ok());
+}
+
+TEST_F(AccessTest, HealthIsAnsweredToEveryUserAndOnItsOwnHost) {
+  Start();
+  StoreOf("vera", "viewer");
+  EXPECT_TRUE(common::CheckHealth(ChannelOf("vera"), absl::Seconds(30)).ok());
+  const common::Channel local =
+      common::Channel::Local(ServerField("address"), ServerField("cookie"));
+  EXPECT_TRUE(common::CheckHealth(local, absl::Seconds(30)).ok());
 }
 
 TEST_F(AccessTest, MessagesThatAreTooLargeOrNoneAreRefusedAndHarmNobody) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "google/longrunning/operations.pb.h"
@@ -57,6 +58,7 @@ class AccessGate::Follower final : public grpc::experimental::Interceptor {
       : gate_(gate),
         context_(*info.server_context()),
         method_(info.method()),
+        bytes_(absl::StartsWith(method_, "/grpc.health.v1.")),
         unary_(info.type() == grpc::experimental::ServerRpcInfo::Type::UNARY),
         rule_(gate.rules_.Of(method_)) {}
   ~Follower() override {
@@ -67,11 +69,12 @@ class AccessGate::Follower final : public grpc::experimental::Interceptor {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
       Arrived();
     }
-    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_MESSAGE) &&
+    if (!bytes_ && methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_MESSAGE) &&
         CheckLater(methods)) {
       return;
     }
-    if (unary_ && methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE)) {
+    if (unary_ && !bytes_ &&
+        methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE)) {
       NoteAnswer(static_cast<const Message*>(methods->GetSendMessage()));
     }
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS) &&
@@ -181,6 +184,8 @@ class AccessGate::Follower final : public grpc::experimental::Interceptor {
   AccessGate& gate_;
   grpc::ServerContextBase& context_;
   const std::string method_;
+  // gRPC's own health service gives grpc::ByteBuffer where others give messages.
+  const bool bytes_;
   const bool unary_;
   const MethodRule& rule_;
   // Reads and writes of a stream are followed on different threads.
