@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs from Debian 12 what the project needs. Does nothing when all is there.
 #
-#   install-deps.sh [--build] [--test] [--run] [--lint]     default: --build --test --run
+#   install-deps.sh [--build] [--test] [--run] [--package] [--lint]     default: --build --test --run
 set -euo pipefail
 # dpkg refuses to work without them, and a shell of `su` has none in its PATH.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -23,11 +23,13 @@ readonly TEST_PACKAGES="
 readonly RUN_PACKAGES="
   ca-certificates openssh-client docker.io iptables iproute2 debootstrap curl procps
   libssl3 libssh-4 libcurl4 libpq5"
+# What makes the Debian packages, and runs the containers of deploy/docker.
+readonly PACKAGE_PACKAGES="debhelper dpkg-dev docker-compose python3-kubernetes python3-yaml"
 readonly LINT_PACKAGES="clang-format clang-tidy shellcheck git"
 
 usage() {
   cat <<'TEXT'
-Usage: install-deps.sh [--build] [--test] [--run] [--lint]
+Usage: install-deps.sh [--build] [--test] [--run] [--package] [--lint]
 
 Installs the Debian packages that a task needs (default: --build --test --run). With all of them
 there it changes nothing. Uses sudo unless run as root.
@@ -45,6 +47,7 @@ for argument in "$@"; do
     --build) wanted+=" $BUILD_PACKAGES" ;;
     --test) wanted+=" $TEST_PACKAGES" ;;
     --run) wanted+=" $RUN_PACKAGES" ;;
+    --package) wanted+=" $PACKAGE_PACKAGES" ;;
     --lint) wanted+=" $LINT_PACKAGES" ;;
     --help | -h) usage; exit ;;
     *) die "unknown argument '$argument'; see --help" ;;

@@ -46,13 +46,5 @@ for program in "${programs[@]}"; do
   place "$prefix/libexec/docker-machine" "$program"
 done
 place "$prefix/bin" //cli:docker-machine
-# Both come from the command's own table, so they are as new as it is.
-complete_for() {
-  mkdir -p "$prefix/share/$2"
-  "$prefix/bin/docker-machine" completion "$1" >"$prefix/share/$2/$3"
-}
-complete_for bash bash-completion/completions docker-machine
-complete_for zsh zsh/site-functions _docker-machine
-complete_for fish fish/vendor_completions.d docker-machine.fish
-"$prefix/bin/docker-machine" man "$prefix/share/man/man1"
+"$here/share.sh" "$prefix"
 echo "installed docker-machine and ${#programs[@]} programs it starts in $prefix"
