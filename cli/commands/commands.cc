@@ -11,6 +11,7 @@ Commands MakeCommands() {
   commands.push_back(MakeConfigCommand());
   commands.push_back(MakeContextCommand());
   commands.push_back(MakeCreateCommand());
+  commands.push_back(MakeCredentialCommand());
   commands.push_back(MakeDriverCommand());
   commands.push_back(MakeEnvCommand());
   commands.push_back(MakeEventsCommand());

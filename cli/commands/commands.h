@@ -21,6 +21,7 @@ std::unique_ptr<Command> MakeCompletionCommand();
 std::unique_ptr<Command> MakeConfigCommand();
 std::unique_ptr<Command> MakeContextCommand();
 std::unique_ptr<Command> MakeCreateCommand();
+std::unique_ptr<Command> MakeCredentialCommand();
 std::unique_ptr<Command> MakeDriverCommand();
 std::unique_ptr<Command> MakeEnvCommand();
 std::unique_ptr<Command> MakeEventsCommand();

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,7 @@
 #include "cli/commands/access.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/create_flags.h"
+#include "cli/commands/credentials.h"
 #include "cli/commands/docker_context.h"
 #include "cli/commands/errors.h"
 #include "cli/commands/machines.h"
@@ -123,7 +125,17 @@ class CreateCommand final : public Command {
       return driver.status();
     }
 
+    std::set<std::string> credential_options;
+    const absl::string_view credential_names[] = {"credential"};
+    const std::string credential = PeekFlag(args, credential_names).value_or("");
+    if (!credential.empty() && !AsksForHelp(args)) {
+      DM_ASSIGN_OR_RETURN(const machine::v1::Credential found, FindCredential(context, credential));
+      credential_options.insert(found.option_names().begin(), found.option_names().end());
+    }
     std::vector<Flag> flags = DriverFlags(*driver);
+    for (Flag& flag : flags) {
+      if (credential_options.contains(flag.names[0])) flag.env_vars.clear();
+    }
     const std::vector<Flag> common = CommonCreateFlags({});
     flags.insert(flags.end(), common.begin(), common.end());
     const absl::StatusOr<ParsedArgs> parsed = ParseArgs(flags, args, context.env);
@@ -143,7 +155,7 @@ class CreateCommand final : public Command {
       DM_RETURN_IF_ERROR(DockerContexts::CheckName(parsed->operands[0]));
     }
     context.quiet = parsed->Bool("quiet");
-    return Create(context, *driver, *parsed);
+    return Create(context, *driver, *parsed, credential_options);
   }
 
   absl::StatusOr<int> Run(CommandContext&, const ParsedArgs&) override { return kExitError; }
@@ -201,18 +213,22 @@ class CreateCommand final : public Command {
   }
 
   static absl::StatusOr<int> Create(CommandContext& context, const DriverInfo& driver,
-                                    const ParsedArgs& args) {
+                                    const ParsedArgs& args,
+                                    const std::set<std::string>& credential_options) {
     const std::string& name = args.operands[0];
     machine::v1::CreateMachineRequest create;
     create.set_machine_id(name);
     create.set_request_id(common::NewUuid());
     create.set_resume(true);
+    if (!args.String("credential").empty()) {
+      create.mutable_machine()->set_credential(CredentialName(args.String("credential")));
+    }
     DM_RETURN_IF_ERROR(FillCommonOptions(args, create));
     SshLogin login;
-    DM_RETURN_IF_ERROR(
-        common::Annotate(FillDriverOptions(driver, args, context.env,
-                                           context.orchestrator.is_private(), create, login),
-                         "Error setting machine configuration from flags provided"));
+    DM_RETURN_IF_ERROR(common::Annotate(
+        FillDriverOptions(driver, args, context.env, context.orchestrator.is_private(),
+                          credential_options, create, login),
+        "Error setting machine configuration from flags provided"));
     if (context.debug && !login.used.empty()) {
       context.console.Err(absl::StrCat("(", name, ") logging in with ", login.used, "\n"));
     }

@@ -266,6 +266,10 @@ std::vector<Flag> CommonCreateFlags(const std::vector<std::string>& drivers) {
       {{"skip-provision"}, flag, "Make the machine and install nothing on it"},
       {{"context"}, flag, "Write a context of the docker command for the machine, too"},
       QuietFlag(),
+      {{"credential"},
+       FlagType::kString,
+       "Take the driver's options that are not given here from this credential, whatever the "
+       "environment says (docker-machine credential)"},
       {{"on-failure"},
        FlagType::kString,
        "What becomes of a machine whose creation fails: keep or rollback",
@@ -331,26 +335,35 @@ absl::Status FillCommonOptions(const ParsedArgs& args, machine::v1::CreateMachin
   return FillDuration(args, "ssh-timeout", "90s or 5m", *request.mutable_ssh_timeout());
 }
 
+absl::Status FillGivenOptions(const DriverInfo& driver, const ParsedArgs& args,
+                              const Environment& env, machine::v1::Machine& machine) {
+  for (const FlagSpec& spec : driver.flags()) {
+    if (!args.IsSet(spec.name())) continue;
+    if (!spec.content_option().empty()) {
+      DM_RETURN_IF_ERROR(FillContent(driver, spec, args.String(spec.name()), env, machine));
+    }
+    *machine.add_driver_options() = ValueOf(spec, args);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status FillDriverOptions(const DriverInfo& driver, const ParsedArgs& args,
                                const Environment& env, bool local,
+                               const std::set<std::string>& credential_options,
                                machine::v1::CreateMachineRequest& request, SshLogin& login) {
   machine::v1::Machine& machine = *request.mutable_machine();
   machine.set_driver(driver.name());
   bool takes_key = false;
   for (const FlagSpec& spec : driver.flags()) {
     takes_key |= spec.ssh_private_key();
-    if (!args.IsSet(spec.name())) {
-      if (spec.required()) return MissingFlag(driver, spec);
-      continue;
+    if (args.IsSet(spec.name())) {
+      if (!spec.ssh_private_key()) continue;
+      DM_RETURN_IF_ERROR(FillKey(spec, args.String(spec.name()), env, request, login));
+    } else if (spec.required() && !credential_options.contains(spec.name())) {
+      return MissingFlag(driver, spec);
     }
-    const std::string path = args.String(spec.name());
-    if (spec.ssh_private_key()) {
-      DM_RETURN_IF_ERROR(FillKey(spec, path, env, request, login));
-    } else if (!spec.content_option().empty()) {
-      DM_RETURN_IF_ERROR(FillContent(driver, spec, path, env, machine));
-    }
-    *machine.add_driver_options() = ValueOf(spec, args);
   }
+  DM_RETURN_IF_ERROR(FillGivenOptions(driver, args, env, machine));
   if (takes_key && request.ssh_private_key().empty()) FillDefaultKey(env, local, request, login);
   return absl::OkStatus();
 }

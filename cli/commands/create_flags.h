@@ -2,6 +2,7 @@
 #ifndef CLI_COMMANDS_CREATE_FLAGS_H_
 #define CLI_COMMANDS_CREATE_FLAGS_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,12 +29,19 @@ struct SshLogin {
   std::string used;
 };
 
-/// Fills the driver's options, reading the files that they name. `local` says that the orchestrator
+/// Fills those of the driver's options that are given, reading the files that they name.
+/// INVALID_ARGUMENT naming flag and file for a file that cannot be used.
+absl::Status FillGivenOptions(const machine::v1::DriverInfo& driver, const ParsedArgs& args,
+                              const Environment& env, machine::v1::Machine& machine);
+
+/// Fills the driver's options, reading the files that they name, and leaves to the machine's
+/// credential what is among its `credential_options`. `local` says that the orchestrator
 /// runs on this host, so that it can use this user's ssh agent.
 /// INVALID_ARGUMENT naming the flag and its variable for a required one that is missing, and naming
 /// flag and file for a file that cannot be used.
 absl::Status FillDriverOptions(const machine::v1::DriverInfo& driver, const ParsedArgs& args,
                                const Environment& env, bool local,
+                               const std::set<std::string>& credential_options,
                                machine::v1::CreateMachineRequest& request, SshLogin& login);
 
 }  // namespace machine::cli

@@ -19,14 +19,14 @@ using machine::v1::Drivers;
 
 constexpr int64_t kMaxPemBytes = 1 << 20;
 
-absl::string_view StateWord(DriverInfo::State state) {
-  switch (state) {
+absl::string_view StateWord(const DriverInfo& driver) {
+  switch (driver.state()) {
     case DriverInfo::STARTING:
       return "starting";
     case DriverInfo::READY:
       return "ready";
     case DriverInfo::BACKOFF:
-      return "unreachable";
+      return driver.address().empty() ? "crashed" : "unreachable";
     case DriverInfo::BROKEN:
       return "broken";
     default:
@@ -42,20 +42,24 @@ std::string Trouble(const DriverInfo& driver) {
 
 absl::Status List(CommandContext& context, std::optional<DataFormat> format) {
   auto data = nlohmann::ordered_json::array();
-  std::string text = "NAME\tVERSION\tSTATE\tADDRESS\tERRORS\n";
+  std::string text = "NAME\tVERSION\tSTATE\tPID\tRESTARTS\tADDRESS\tERRORS\n";
   machine::v1::ListDriversRequest request;
   do {
     DM_ASSIGN_OR_RETURN(const machine::v1::ListDriversResponse page,
                         context.orchestrator.Call<Drivers>(&Drivers::Stub::ListDrivers, request));
     for (const DriverInfo& driver : page.drivers()) {
-      const std::string state(StateWord(driver.state()));
+      const std::string state(StateWord(driver));
+      const std::string trouble = Trouble(driver);
       data.push_back({{"name", driver.name()},
                       {"version", driver.version()},
                       {"state", state},
+                      {"pid", driver.pid()},
+                      {"restarts", driver.restarts()},
                       {"address", driver.address()},
-                      {"error", Trouble(driver)}});
+                      {"error", trouble}});
       absl::StrAppend(&text, driver.name(), "\t", driver.version(), "\t", state, "\t",
-                      driver.address(), "\t", Trouble(driver), "\n");
+                      driver.pid() == 0 ? "" : absl::StrCat(driver.pid()), "\t", driver.restarts(),
+                      "\t", driver.address(), "\t", trouble.substr(0, trouble.find('\n')), "\n");
     }
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());

@@ -40,6 +40,7 @@
 #include "services/orchestrator/access/gate.h"
 #include "services/orchestrator/access/policy.h"
 #include "services/orchestrator/api/access_service.h"
+#include "services/orchestrator/api/credentials_service.h"
 #include "services/orchestrator/api/drivers_service.h"
 #include "services/orchestrator/api/machines_service.h"
 #include "services/orchestrator/api/operations_service.h"
@@ -52,6 +53,7 @@
 #include "services/orchestrator/drivers/supervisor.h"
 #include "services/orchestrator/engine/admission.h"
 #include "services/orchestrator/engine/cert_keeper.h"
+#include "services/orchestrator/engine/credential_book.h"
 #include "services/orchestrator/engine/engine.h"
 #include "services/orchestrator/engine/orphan_collector.h"
 #include "services/orchestrator/engine/refresher.h"
@@ -255,6 +257,7 @@ class Orchestrator {
     reaper_ = std::make_unique<TombstoneReaper>(parts);
     collector_ = std::make_unique<OrphanCollector>(parts, *reaper_);
     cert_keeper_ = std::make_unique<CertKeeper>(parts, index_, *admission_);
+    credentials_ = std::make_unique<CredentialBook>(parts, index_);
     // What an operation leaves is looked at once more: it may have failed half-way.
     engine_->SetOnDone([this](const std::string& uid) {
       const MachinePointer machine = index_.FindByUid(uid);
@@ -290,6 +293,7 @@ class Orchestrator {
     sessions_service_ = std::make_unique<SessionsService>(parts, index_);
     drivers_service_ = std::make_unique<DriversService>(*drivers_, index_, executor_);
     orphans_service_ = std::make_unique<OrphansService>(*collector_, executor_);
+    credentials_service_ = std::make_unique<CredentialsService>(*credentials_, executor_);
     server_service_ =
         std::make_unique<ServerService>(std::move(info), parts, *engine_, index_,
                                         [this](bool drain) { stop_request_.Request(drain); });
@@ -299,9 +303,10 @@ class Orchestrator {
     common::RpcServerOptions options;
     options.address = config_.address();
     options.cookie = absl::BytesToHexString(common::RandomBytes(16));
-    options.services = {machines_service_.get(), operations_service_.get(), events_service_.get(),
-                        sessions_service_.get(), drivers_service_.get(),    server_service_.get(),
-                        orphans_service_.get(),  access_service_.get()};
+    options.services = {
+        machines_service_.get(), operations_service_.get(), events_service_.get(),
+        sessions_service_.get(), drivers_service_.get(),    server_service_.get(),
+        orphans_service_.get(),  access_service_.get(),     credentials_service_.get()};
     options.guard = gate_.get();
     options.plaintext_address = config_.listen_plaintext;
     if (authority_.has_value()) {
@@ -403,6 +408,7 @@ class Orchestrator {
   std::unique_ptr<TombstoneReaper> reaper_;
   std::unique_ptr<OrphanCollector> collector_;
   std::unique_ptr<CertKeeper> cert_keeper_;
+  std::unique_ptr<CredentialBook> credentials_;
   std::unique_ptr<MachinesService> machines_service_;
   std::unique_ptr<OperationsService> operations_service_;
   std::unique_ptr<OperationEventsService> events_service_;
@@ -410,6 +416,7 @@ class Orchestrator {
   std::unique_ptr<DriversService> drivers_service_;
   std::unique_ptr<ServerService> server_service_;
   std::unique_ptr<OrphansService> orphans_service_;
+  std::unique_ptr<CredentialsService> credentials_service_;
   std::unique_ptr<AccessService> access_service_;
   std::unique_ptr<common::RpcServer> server_;
   absl::Duration last_busy_ = clock_.Steady();

@@ -2,9 +2,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "services/common/failpoint/failpoints.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/config.h"
+#include "services/orchestrator/secrets/key_rotation.h"
 #include "services/orchestrator/store/store_copy.h"
+#include "services/orchestrator/store/store_reseal.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -12,10 +15,15 @@ namespace {
 constexpr char kHelp[] = R"(Usage: machine-orchestrator store backup FILE [OPTIONS]
        machine-orchestrator store restore FILE [OPTIONS]
        machine-orchestrator store migrate [OPTIONS]
+       machine-orchestrator store rotate-key [OPTIONS]
 
 backup    Write the store to FILE, which must not exist. The orchestrator may run.
 restore   Make the store anew from a backup. There must be none, or an empty database.
 migrate   Copy the SQLite store below the storage path to the empty database that --store names.
+rotate-key
+          Seal everything in the store with a new key, which replaces server/sealing.key. No
+          orchestrator may run on the store; each other one needs a copy of the new key afterwards.
+          When this is killed, the next start of either ends what it had begun.
 
 The store is the one that --storage-path, or --store or --store-file, names, as for the service. The
 sealing key (server/sealing.key) is no part of it: keep a copy of that file, too, in another place.
@@ -50,6 +58,21 @@ absl::StatusOr<std::string> Migrate(const Config& config) {
                       config.key_path(), ".\n");
 }
 
+absl::StatusOr<std::string> RotateKey(const Config& config) {
+  const auto reseal_store = [&](Reseal reseal) {
+    return config.store.has_value() ? ResealDatabase(*config.store, reseal)
+                                    : ResealFile(config.store_path(), reseal);
+  };
+  const common::Failpoints failpoints = common::Failpoints::FromEnvironment();
+  DM_ASSIGN_OR_RETURN(const KeyRotation rotation,
+                      RotateSealingKey(config.key_path(), reseal_store, failpoints));
+  return absl::StrCat("Sealed ", rotation.values, " values with the new key ", rotation.new_id,
+                      " in ", config.key_path(),
+                      ". Backups made until now need the old one, which "
+                      "is ",
+                      rotation.old_path, ": delete it when there are none.\n");
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> RunStoreCommand(const std::vector<std::string>& words) {
@@ -66,9 +89,10 @@ absl::StatusOr<std::string> RunStoreCommand(const std::vector<std::string>& word
   ConfigReader reader(static_cast<int>(options.size()), options.data());
   if (!reader.Text().empty()) return std::string(kHelp);
   DM_ASSIGN_OR_RETURN(const Config config, reader.Read());
-  if (plain.empty()) return Usage("store needs backup, restore or migrate");
+  if (plain.empty()) return Usage("store needs backup, restore, migrate or rotate-key");
   const std::string& verb = plain[0];
   if (verb == "migrate" && plain.size() == 1) return Migrate(config);
+  if (verb == "rotate-key" && plain.size() == 1) return RotateKey(config);
   if (verb != "backup" && verb != "restore") {
     return Usage(absl::StrCat("store: \"", verb, "\" is not understood"));
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <iostream>
@@ -14,6 +15,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "tests/crash/simcloud_world.h"
 
@@ -22,9 +24,14 @@ namespace {
 
 #ifndef KILLS
 #define KILLS 60
+#define CREATES 70
 #endif
 
-constexpr int kWorkers = 4;
+constexpr int kWorkers = CREATES > 1000 ? 8 : 4;
+// So that the kills are spread over all creates.
+constexpr uint64_t kObjectsBetweenKills = 2 * kObjectsOfMachine * CREATES / KILLS;
+// Removed with one command at the end.
+constexpr size_t kRemovedAtOnce = 50;
 constexpr absl::Duration kQuiet = absl::Seconds(5);
 
 uint64_t Seed() {
@@ -65,7 +72,7 @@ class RandomKillsTest : public SimCloudWorldTest {
     const std::vector<std::string> programs = {"machine-orchestrator", "machine-orchestrator",
                                                "machine-driver-simcloud", "docker-machine"};
     for (int kill = 0; kill < KILLS; ++kill) {
-      const int64_t goal = ObjectsEverMade() + static_cast<int64_t>(random() % 12);
+      const int64_t goal = ObjectsEverMade() + static_cast<int64_t>(random() % kObjectsBetweenKills);
       Eventually(kQuiet, [&] { return ObjectsEverMade() >= goal; });
       killed_ += world_.SignalAll(programs[random() % programs.size()], SIGKILL);
     }
@@ -92,6 +99,7 @@ TEST_F(RandomKillsTest, NothingIsMadeTwiceAndNothingIsLeft) {
     workers.emplace_back([this, worker, seed] { Work(worker, seed); });
   }
   KillAtRandom(random);
+  EXPECT_TRUE(Eventually(absl::Hours(2), [&] { return machines_ >= CREATES; }));
   stop_ = true;
   for (std::thread& worker : workers) worker.join();
   cloud_->Behave({{"fault_rate", 0}});
@@ -106,9 +114,13 @@ TEST_F(RandomKillsTest, NothingIsMadeTwiceAndNothingIsLeft) {
     for (const auto& [kind, count] : kinds) EXPECT_EQ(count, 1) << tag << " " << kind;
   }
   EXPECT_LE(by_tag.size(), Names().size()) << "instances that no record knows";
-  for (const std::string& name : Names()) {
-    const Outcome removed = Run("rm -y " + name);
+  std::vector<std::string> left = Names();
+  while (!left.empty()) {
+    const size_t count = std::min(left.size(), kRemovedAtOnce);
+    const Outcome removed =
+        Run("rm -y " + absl::StrJoin(left.end() - static_cast<ptrdiff_t>(count), left.end(), " "));
     EXPECT_EQ(removed.exit_code, 0) << removed;
+    left.resize(left.size() - count);
   }
   EXPECT_TRUE(Names().empty());
   EXPECT_TRUE(cloud_->Objects().empty()) << cloud_->Ledger().dump();

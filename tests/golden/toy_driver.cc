@@ -20,6 +20,12 @@ std::string InstanceFile(const MachineSpec& machine) {
   return absl::StrCat(machine.options.GetString("toy-folder"), "/", machine.uid);
 }
 
+// Writes what a provider would have learnt from the call, for tests to see.
+absl::Status TellToken(const MachineSpec& machine) {
+  return common::WriteFileAtomically(machine.options.GetString("toy-folder") + "/token",
+                                     machine.options.GetSecret("toy-token"), 0600);
+}
+
 Observation Observe(const MachineSpec& machine, MachineState state) {
   Observation observation;
   observation.set_state(state);
@@ -37,6 +43,7 @@ Observation Observe(const MachineSpec& machine, MachineState state) {
 }
 
 absl::StatusOr<Observation> Become(const MachineSpec& machine, absl::string_view state) {
+  DM_RETURN_IF_ERROR(TellToken(machine));
   const std::string file = InstanceFile(machine);
   if (access(file.c_str(), F_OK) != 0) return InstanceGone("the toy is gone");
   DM_RETURN_IF_ERROR(common::WriteFileAtomically(file, state, 0600));
@@ -88,6 +95,7 @@ absl::Status ToyDriver::PreCreateCheck(DriverCall&, const MachineSpec& machine) 
 
 absl::StatusOr<Observation> ToyDriver::Create(DriverCall& call, const MachineSpec& machine) {
   DM_RETURN_IF_ERROR(call.Check());
+  DM_RETURN_IF_ERROR(TellToken(machine));
   if (machine.options.GetString("toy-fail") == "create") {
     return absl::FailedPreconditionError("the toy broke");
   }

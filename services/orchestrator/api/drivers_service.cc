@@ -54,8 +54,11 @@ grpc::ServerUnaryReactor* DriversService::GetDriver(grpc::CallbackServerContext*
   auto call = common::UnaryCall::Create();
   drivers_.GetDriver(
       request->name(),
-      [call, request, response](absl::StatusOr<std::shared_ptr<DriverConnection>> driver) {
-        if (driver.ok()) Fill(request->name(), **driver, *response);
+      [this, call, request, response](absl::StatusOr<std::shared_ptr<DriverConnection>> driver) {
+        if (driver.ok()) {
+          Fill(request->name(), **driver, *response);
+          drivers_.AddStatus(request->name(), *response);
+        }
         call->Reply(driver.status());
       });
   return call.get();

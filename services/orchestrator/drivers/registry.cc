@@ -60,9 +60,6 @@ DriverRegistry::DriverRegistry(Supervisor& supervisor, Store& store, const Secre
 namespace {
 
 machine::v1::DriverInfo::State StateOf(const DriverConnection& connection) {
-  if (connection.is_child()) {
-    return connection.alive() ? machine::v1::DriverInfo::READY : machine::v1::DriverInfo::ABSENT;
-  }
   switch (connection.channel().grpc()->GetState(/*try_to_connect=*/false)) {
     case GRPC_CHANNEL_READY:
       return machine::v1::DriverInfo::READY;
@@ -235,17 +232,32 @@ absl::StatusOr<std::vector<machine::v1::DriverInfo>> DriverRegistry::List() {
     return absl::OkStatus();
   }));
   std::vector<machine::v1::DriverInfo> list;
-  absl::MutexLock lock(&mu_);
   for (auto& [name, info] : drivers) {
-    const auto it = entries_.find(name);
-    if (it != entries_.end() && it->second->connection != nullptr) {
-      info.set_version(it->second->connection->handshake().driver_version());
-      info.set_unsupported_reason(it->second->connection->handshake().unsupported_reason());
-      info.set_state(StateOf(*it->second->connection));
-    }
+    AddStatus(name, info);
     list.push_back(std::move(info));
   }
   return list;
+}
+
+void DriverRegistry::AddStatus(const std::string& name, machine::v1::DriverInfo& info) {
+  std::shared_ptr<DriverConnection> connection;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto it = entries_.find(name);
+    if (it != entries_.end()) connection = it->second->connection;
+  }
+  if (connection != nullptr) {
+    info.set_version(connection->handshake().driver_version());
+    info.set_unsupported_reason(connection->handshake().unsupported_reason());
+  }
+  if (connection != nullptr && !connection->is_child()) return info.set_state(StateOf(*connection));
+  const ChildStatus status = supervisor_.Status(absl::StrCat(kDriverPrefix, name));
+  info.set_state(status.state);
+  info.set_pid(status.pid);
+  info.set_restarts(status.restarts);
+  if (!status.last_error.ok()) *info.mutable_last_error() = common::ToRpcStatus(status.last_error);
+  // The last owner must not be this thread, which may be in a reaction.
+  if (connection != nullptr) executor_.Run([connection = std::move(connection)] {});
 }
 
 absl::StatusOr<std::shared_ptr<DriverConnection>> DriverRegistry::Register(

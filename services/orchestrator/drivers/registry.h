@@ -89,6 +89,9 @@ class DriverRegistry {
   /// Installed and registered drivers by name, with the version of those that have answered.
   absl::StatusOr<std::vector<machine::v1::DriverInfo>> List();
 
+  /// Sets what its process does and what went wrong with it last.
+  void AddStatus(const std::string& name, machine::v1::DriverInfo& info);
+
   /// Makes a remote driver known once it has answered. Blocks.
   absl::StatusOr<std::shared_ptr<DriverConnection>> Register(
       const machine::v1::RegisterDriverRequest& request);

@@ -13,6 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "services/common/file/file.h"
+#include "services/common/process/process.h"
+#include "services/common/process/process_id.h"
 #include "services/common/status/status.h"
 
 namespace machine::orchestrator {
@@ -28,12 +30,19 @@ class SupervisorTest : public testing::Test {
     folder_ = mkdtemp(folder);
     fs::create_symlink(fs::absolute("drivers/none/machine-driver-none"),
                        folder_ + "/machine-driver-none");
+    fs::create_symlink(fs::absolute("drivers/none/machine-driver-none"),
+                       folder_ + "/machine-driver-other");
+    options_.libexec_dir = folder_;
+    options_.runtime_dir = folder_;
+    options_.data_dir = folder_;
+    options_.orchestrator_id = "test";
+    StartSupervisor();
+  }
+
+  void StartSupervisor() {
+    supervisor_ = nullptr;
     supervisor_ = std::make_unique<Supervisor>(
-        SupervisorOptions{.libexec_dir = folder_,
-                          .runtime_dir = folder_,
-                          .data_dir = folder_,
-                          .orchestrator_id = "test"},
-        executor_, metrics_, common::Logger(common::Severity::kError, "test"), clock_);
+        options_, executor_, metrics_, common::Logger(common::Severity::kError, "test"), clock_);
   }
   ~SupervisorTest() override {
     supervisor_->Shutdown();
@@ -57,7 +66,17 @@ class SupervisorTest : public testing::Test {
                     .ok());
   }
 
+  // Waits until the supervisor has taken note of the end of the child that it had.
+  ChildStatus StatusAfterEnd(absl::string_view program) {
+    for (;;) {
+      const ChildStatus status = supervisor_->Status(program);
+      if (status.state != machine::v1::DriverInfo::READY) return status;
+      std::this_thread::yield();
+    }
+  }
+
   std::string folder_;
+  SupervisorOptions options_;
   common::FakeClock clock_;
   common::Metrics metrics_;
   common::Executor executor_{8};
@@ -136,6 +155,122 @@ TEST_F(SupervisorTest, AProgramThatKeepsDyingIsBrokenUntilItChanges) {
                      folder_ + "/machine-driver-bad");
   const auto mended = Get("machine-driver-bad");
   EXPECT_TRUE(mended.ok()) << mended.status();
+}
+
+TEST_F(SupervisorTest, TheStatusTellsOfProcessCrashesAndBackoff) {
+  EXPECT_EQ(supervisor_->Status("machine-driver-none").state, machine::v1::DriverInfo::ABSENT);
+  const auto other = Get("machine-driver-other");
+  ASSERT_TRUE(other.ok()) << other.status();
+  auto child = Get("machine-driver-none");
+  ASSERT_TRUE(child.ok()) << child.status();
+  EXPECT_EQ(supervisor_->Status("machine-driver-none").pid, (*child)->pid());
+  kill((*child)->pid(), SIGSEGV);
+  ChildStatus status = StatusAfterEnd("machine-driver-none");
+  EXPECT_EQ(status.state, machine::v1::DriverInfo::ABSENT);  // The first time it may start at once.
+  EXPECT_EQ(status.pid, 0);
+  EXPECT_EQ(common::ReasonOf(status.last_error), machine::v1::ERROR_REASON_DRIVER_CRASHED);
+  EXPECT_THAT(std::string(status.last_error.message()), HasSubstr("it ended with signal 11"));
+  child = Get("machine-driver-none");
+  ASSERT_TRUE(child.ok()) << child.status();
+  EXPECT_EQ(supervisor_->Status("machine-driver-none").restarts, 1);
+  kill((*child)->pid(), SIGKILL);
+  EXPECT_EQ(StatusAfterEnd("machine-driver-none").state, machine::v1::DriverInfo::BACKOFF);
+  // Nothing of this is another driver's.
+  EXPECT_TRUE((*other)->alive());
+  EXPECT_EQ(supervisor_->Status("machine-driver-other").restarts, 0);
+}
+
+TEST_F(SupervisorTest, AProgramThatKeepsDyingShowsAsBrokenWithItsLastLines) {
+  WriteProgram("machine-driver-bad", "echo 'no more ink' >&2; exit 1");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_FALSE(Get("machine-driver-bad").ok());
+    clock_.Advance(absl::Seconds(10));
+  }
+  const ChildStatus status = supervisor_->Status("machine-driver-bad");
+  EXPECT_EQ(status.state, machine::v1::DriverInfo::BROKEN);
+  EXPECT_THAT(std::string(status.last_error.message()), HasSubstr("no more ink"));
+}
+
+TEST_F(SupervisorTest, AChildThatHangsIsKilledAndStartedAgain) {
+  options_.watch_interval = absl::Milliseconds(10);
+  options_.probe_interval = absl::Milliseconds(100);
+  StartSupervisor();
+  const auto other = Get("machine-driver-other");
+  const auto child = Get("machine-driver-none");
+  ASSERT_TRUE(child.ok() && other.ok());
+  ASSERT_TRUE((*other)->channel().WaitUntilReady(absl::Seconds(20)).ok());
+  kill((*child)->pid(), SIGSTOP);
+  // Each look is due at once, and each question is waited for.
+  while ((*child)->alive()) {
+    clock_.Advance(options_.probe_interval);
+    std::this_thread::yield();
+  }
+  EXPECT_THAT(std::string(StatusAfterEnd("machine-driver-none").last_error.message()),
+              HasSubstr("it was killed: it did not answer for 300ms"));
+  const auto again = Get("machine-driver-none");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_NE((*again)->pid(), (*child)->pid());
+}
+
+TEST_F(SupervisorTest, AChildThatTakesTooMuchMemoryIsKilled) {
+  options_.watch_interval = absl::Milliseconds(10);
+  options_.memory_limit_bytes = 1 << 20;  // Less than any program has.
+  StartSupervisor();
+  ASSERT_TRUE(Get("machine-driver-none").ok());
+  EXPECT_THAT(std::string(StatusAfterEnd("machine-driver-none").last_error.message()),
+              HasSubstr("MiB of memory, more than 1"));
+}
+
+TEST_F(SupervisorTest, AFloodOfLinesHoldsNobodyUpAndItsEndIsKept) {
+  // More than a pipe holds, so it would stand still if nobody read; without a line end at last.
+  WriteProgram("machine-driver-loud",
+               "yes 'blah blah' | head -n 200000 >&2; head -c 100000 /dev/zero | tr '\\0' x >&2; "
+               "echo 'that was all' >&2; exit 1");
+  const auto child = Get("machine-driver-loud");
+  EXPECT_THAT(std::string(child.status().message()), HasSubstr("that was all"));
+  EXPECT_LT(child.status().message().size(), size_t{400} << 10);
+  EXPECT_TRUE(Get("machine-driver-none").ok());
+}
+
+TEST(LogLimitTest, LetsABurstPassThenAsMuchAsTheTimeAllows) {
+  LogLimit limit;
+  int passed = 0;
+  for (int i = 0; i < 3000; ++i) passed += limit.Pass(absl::Seconds(1000)) ? 1 : 0;
+  EXPECT_EQ(passed, 1000);
+  EXPECT_EQ(limit.TakeDropped(), 2000);
+  for (int i = 0; i < 3000; ++i) passed += limit.Pass(absl::Seconds(1002)) ? 1 : 0;
+  EXPECT_EQ(passed, 1200);
+  EXPECT_EQ(limit.TakeDropped(), 2800);
+  EXPECT_EQ(limit.TakeDropped(), 0);
+}
+
+TEST_F(SupervisorTest, AChildIsReapedThoughADescendantKeepsItsLogOpen) {
+  WriteProgram("machine-driver-parent", "sleep 1000 3>&- & echo $! > \"$0.child\"; exit 1");
+  EXPECT_FALSE(Get("machine-driver-parent").ok());
+  kill(std::stoi(*common::ReadFile(folder_ + "/machine-driver-parent.child")), SIGKILL);
+}
+
+TEST_F(SupervisorTest, WhatAKilledOrchestratorLeftIsEndedByTheNext) {
+  // As a driver that was stopped, and so did not see that its orchestrator went.
+  common::SpawnOptions spawn;
+  spawn.argv = {"/bin/sleep", "1000"};
+  auto left = common::Process::Spawn(spawn);
+  ASSERT_TRUE(left.ok()) << left.status();
+  left->Signal(SIGSTOP).IgnoreError();
+  const int64_t start_time = common::ProcessStartTime(left->pid()).value();
+  // And one whose number another process has by now.
+  auto stranger = common::Process::Spawn(spawn);
+  ASSERT_TRUE(stranger.ok()) << stranger.status();
+  const auto note = [&](const char* name, pid_t pid, int64_t time) {
+    ASSERT_TRUE(common::WriteFileAtomically(absl::StrCat(folder_, "/", name, ".sock.pid"),
+                                            absl::StrCat(pid, " ", time), 0600)
+                    .ok());
+  };
+  note("left", left->pid(), start_time);
+  note("stranger", stranger->pid(), start_time - 1);
+  StartSupervisor();
+  EXPECT_EQ(left->Wait()->signal, SIGKILL);
+  EXPECT_TRUE(common::IsAlive(stranger->pid(), *common::ProcessStartTime(stranger->pid())));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -174,6 +175,8 @@ struct Admission::CreateCall {
   grpc::ClientContext context;
   ::driver::v1::ValidateOptionsRequest validate;
   ::driver::v1::ValidateOptionsResponse validated;
+  // Options that its credential gives: not of the machine's record.
+  std::set<std::string> credential_options;
   // What the transaction writes; secrets are sealed.
   MachineRecord record;
   std::vector<std::pair<std::string, std::string>> secrets;
@@ -227,6 +230,32 @@ void Admission::CreateWithDriver(std::shared_ptr<CreateCall> call) {
   }
   call->validate.mutable_options()->CopyFrom(call->request.machine().driver_options());
   *call->validate.mutable_swarm() = call->request.machine().swarm();
+  if (call->request.machine().credential().empty()) return Validate(std::move(call));
+  // The store is read off the reaction.
+  parts_.executor.Run([this, call] {
+    const absl::Status status = JoinCredential(*call);
+    if (!status.ok()) return call->reply(status);
+    Validate(call);
+  });
+}
+
+absl::Status Admission::JoinCredential(CreateCall& call) {
+  const machine::v1::Machine& machine = call.request.machine();
+  const std::vector<machine::v1::OptionValue> given(machine.driver_options().begin(),
+                                                    machine.driver_options().end());
+  return parts_.store.Read([&](StoreReader& reader) -> absl::Status {
+    DM_ASSIGN_OR_RETURN(
+        const auto options,
+        CredentialOptions(reader, parts_.vault, machine.credential(), machine.driver(), given));
+    for (const machine::v1::OptionValue& option : options) {
+      call.credential_options.insert(option.name());
+      *call.validate.add_options() = option;
+    }
+    return absl::OkStatus();
+  });
+}
+
+void Admission::Validate(std::shared_ptr<CreateCall> call) {
   call->driver->channel().Prepare(call->context, kValidateTimeout);
   call->driver->stub().async()->ValidateOptions(
       &call->context, &call->validate, &call->validated,
@@ -252,6 +281,13 @@ absl::Status Admission::PrepareRecord(CreateCall& call) {
                      "\"docker-machine import\", move it away or choose another name"),
         {{"machine", request.machine_id()}});
   }
+  // What the credential gives stays with it, so that a rotation counts for this machine, too.
+  auto& normalized = *call.validated.mutable_normalized_options();
+  normalized.erase(std::remove_if(normalized.begin(), normalized.end(),
+                                  [&](const machine::v1::OptionValue& option) {
+                                    return call.credential_options.contains(option.name());
+                                  }),
+                   normalized.end());
   call.body_hash = BodyHash(request);
   call.spec_hash = CreateSpecHash(request, call.validated.normalized_options());
 
@@ -261,6 +297,7 @@ absl::Status Admission::PrepareRecord(CreateCall& call) {
   *machine.mutable_labels() = request.machine().labels();
   machine.set_driver(request.machine().driver());
   *machine.mutable_driver_options() = call.validated.normalized_options();
+  machine.set_credential(request.machine().credential());
   *machine.mutable_engine() = request.machine().engine();
   machine.mutable_auth()->mutable_server_cert_sans()->CopyFrom(
       request.machine().auth().server_cert_sans());
@@ -313,6 +350,17 @@ absl::Status Admission::PrepareRecord(CreateCall& call) {
   return absl::OkStatus();
 }
 
+namespace {
+
+// It may have been removed since its values were read.
+absl::Status CheckCredential(StoreReader& reader, const machine::v1::Machine& machine) {
+  if (machine.credential().empty()) return absl::OkStatus();
+  DM_ASSIGN_OR_RETURN(const auto credential, reader.FindCredential(machine.credential()));
+  return credential.has_value() ? absl::OkStatus() : CredentialNotFound(machine.credential());
+}
+
+}  // namespace
+
 void Admission::CommitCreate(std::shared_ptr<CreateCall> call) {
   parts_.store.Write(
       [this, call](StoreTransaction& transaction) -> absl::Status {
@@ -326,6 +374,7 @@ void Admission::CommitCreate(std::shared_ptr<CreateCall> call) {
         }
         DM_ASSIGN_OR_RETURN(const bool resumed, Resume(transaction, *call));
         if (resumed) return KeepRequest(transaction, *call);
+        DM_RETURN_IF_ERROR(CheckCredential(transaction, call->record.machine()));
         DM_RETURN_IF_ERROR(transaction.InsertMachine(call->record));
         for (const auto& [name, sealed] : call->secrets) {
           DM_RETURN_IF_ERROR(transaction.PutSecret(call->record.machine().uid(), name, sealed));

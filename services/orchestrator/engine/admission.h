@@ -53,6 +53,9 @@ class Admission {
   struct CreateCall;
 
   void CreateWithDriver(std::shared_ptr<CreateCall> call);
+  // Adds the options of the machine's credential to what the driver is to validate.
+  absl::Status JoinCredential(CreateCall& call);
+  void Validate(std::shared_ptr<CreateCall> call);
   absl::Status PrepareRecord(CreateCall& call);
   void CommitCreate(std::shared_ptr<CreateCall> call);
   // Whether the create goes on with what a former one of the same machine has begun: its operation

@@ -1,16 +1,17 @@
 #include "services/orchestrator/secrets/secret_vault.h"
 
+#include <algorithm>
 #include <optional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "services/common/status/status.h"
+#include "services/orchestrator/secrets/key_rotation.h"
+#include "services/orchestrator/secrets/secret_names.h"
 
 namespace machine::orchestrator {
 namespace {
-
-// Where the store keeps which key it is sealed with. Not sealed: the id says nothing of the key.
-constexpr absl::string_view kVaultOwner = "vault";
-constexpr absl::string_view kKeyIdName = "key_id";
 
 // The length makes it impossible that two pairs give the same bytes.
 std::string BoundTo(absl::string_view owner, absl::string_view name) {
@@ -24,6 +25,14 @@ absl::Status WrongKey(absl::string_view key_path, absl::string_view what,
                                                     wanted_id,
                                                     "; put that file back, or copy it from another "
                                                     "orchestrator on this store"));
+}
+
+absl::Status LostOption(absl::string_view option, const std::string& owner) {
+  return common::Error(
+      absl::StatusCode::kDataLoss, machine::v1::ERROR_REASON_STORE_CORRUPT,
+      absl::StrCat("the store has lost the value of option ", option, " of ", owner,
+                   ": restore the store from a backup"),
+      {{absl::StartsWith(owner, "credentials/") ? "credential" : "machine", owner}});
 }
 
 }  // namespace
@@ -46,6 +55,7 @@ absl::StatusOr<SecretVault> SecretVault::LoadOrCreate(absl::string_view key_path
     if (key.id() != *wanted_id) return WrongKey(key_path, "is another one", *wanted_id);
     return SecretVault(std::move(key));
   }
+  DM_RETURN_IF_ERROR(FinishKeyRotation(key_path, *wanted_id).status());
   absl::StatusOr<common::SealingKey> key = common::SealingKey::FromFile(key_path);
   if (absl::IsNotFound(key.status())) return WrongKey(key_path, "is missing", *wanted_id);
   DM_RETURN_IF_ERROR(key.status());
@@ -75,6 +85,42 @@ std::vector<std::pair<std::string, std::string>> SplitSecrets(machine::v1::Machi
   return secrets;
 }
 
+absl::Status CredentialNotFound(absl::string_view name) {
+  return common::Error(
+      absl::StatusCode::kNotFound, machine::v1::ERROR_REASON_CREDENTIAL_NOT_FOUND,
+      absl::StrCat("Credential \"", absl::StripPrefix(name, "credentials/"), "\" does not exist"),
+      {{"credential", std::string(name)}});
+}
+
+absl::StatusOr<std::vector<machine::v1::OptionValue>> CredentialOptions(
+    StoreReader& reader, const SecretVault& vault, absl::string_view credential,
+    absl::string_view driver, absl::Span<const machine::v1::OptionValue> given) {
+  std::vector<machine::v1::OptionValue> options;
+  if (credential.empty()) return options;
+  DM_ASSIGN_OR_RETURN(const auto record, reader.FindCredential(credential));
+  if (!record.has_value()) return CredentialNotFound(credential);
+  if (record->credential().driver() != driver) {
+    return common::InvalidField(
+        "credential",
+        absl::StrCat("the credential \"", absl::StripPrefix(credential, "credentials/"),
+                     "\" is for the driver ", record->credential().driver(), ", not for ", driver));
+  }
+  for (const std::string& name : record->credential().option_names()) {
+    const bool replaced = std::any_of(given.begin(), given.end(),
+                                      [&](const auto& option) { return option.name() == name; });
+    if (replaced) continue;
+    DM_ASSIGN_OR_RETURN(const std::optional<std::string> sealed,
+                        reader.FindSecret(credential, name));
+    if (!sealed.has_value()) return LostOption(name, std::string(credential));
+    DM_ASSIGN_OR_RETURN(const common::SecretString value, vault.Open(credential, name, *sealed));
+    machine::v1::OptionValue& option = options.emplace_back();
+    if (!option.ParseFromArray(value.view().data(), static_cast<int>(value.view().size()))) {
+      return LostOption(name, std::string(credential));
+    }
+  }
+  return options;
+}
+
 absl::StatusOr<std::vector<machine::v1::OptionValue>> JoinSecrets(
     StoreReader& reader, const SecretVault& vault, const machine::v1::Machine& machine) {
   std::vector<machine::v1::OptionValue> options(machine.driver_options().begin(),
@@ -83,17 +129,14 @@ absl::StatusOr<std::vector<machine::v1::OptionValue>> JoinSecrets(
     if (!option.has_secret_ref()) continue;
     DM_ASSIGN_OR_RETURN(const std::optional<std::string> sealed,
                         reader.FindSecret(machine.uid(), option.name()));
-    if (!sealed.has_value()) {
-      return common::Error(
-          absl::StatusCode::kDataLoss, machine::v1::ERROR_REASON_STORE_CORRUPT,
-          absl::StrCat("the store has lost the value of option ", option.name(), " of ",
-                       machine.name(), ": restore the store from a backup"),
-          {{"machine", machine.name()}});
-    }
+    if (!sealed.has_value()) return LostOption(option.name(), machine.name());
     DM_ASSIGN_OR_RETURN(const common::SecretString value,
                         vault.Open(machine.uid(), option.name(), *sealed));
     option.set_secret_value(std::string(value.view()));
   }
+  DM_ASSIGN_OR_RETURN(const auto more, CredentialOptions(reader, vault, machine.credential(),
+                                                         machine.driver(), options));
+  options.insert(options.end(), more.begin(), more.end());
   return options;
 }
 

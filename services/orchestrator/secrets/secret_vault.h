@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "machine/v1/machine.pb.h"
 #include "services/common/crypto/sealing.h"
 #include "services/common/crypto/secret_string.h"
@@ -44,8 +45,19 @@ class SecretVault {
 /// in their places. What it returns, name and value each, is to be sealed and kept.
 std::vector<std::pair<std::string, std::string>> SplitSecrets(machine::v1::Machine& machine);
 
-/// The machine's options with the secret values back in, for a driver's call.
-/// DATA_LOSS STORE_CORRUPT when one is not in the store.
+/// Options for a driver's call that a credential gives to a machine of `driver` beside `given`:
+/// those that are not among them already. `credential` is "credentials/{id}", or empty for none.
+/// Errors: NOT_FOUND CREDENTIAL_NOT_FOUND; INVALID_ARGUMENT for one of another driver; DATA_LOSS
+/// STORE_CORRUPT when a value is not in the store.
+absl::StatusOr<std::vector<machine::v1::OptionValue>> CredentialOptions(
+    StoreReader& reader, const SecretVault& vault, absl::string_view credential,
+    absl::string_view driver, absl::Span<const machine::v1::OptionValue> given);
+
+/// "Credential … does not exist": NOT_FOUND CREDENTIAL_NOT_FOUND.
+absl::Status CredentialNotFound(absl::string_view name);
+
+/// The machine's options with the secret values back in and those of its credential, for a driver's
+/// call. DATA_LOSS STORE_CORRUPT when one is not in the store; else as CredentialOptions().
 absl::StatusOr<std::vector<machine::v1::OptionValue>> JoinSecrets(
     StoreReader& reader, const SecretVault& vault, const machine::v1::Machine& machine);
 

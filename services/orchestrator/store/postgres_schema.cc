@@ -63,6 +63,33 @@ absl::Status CheckPostgresSchema(SqlConnection& db, absl::string_view name) {
       "the store ", name, " is of an older version: start an orchestrator of this one first"));
 }
 
+namespace {
+
+// Of locks that are this program's (the first number) the one of this store: a database may have
+// several, each in a schema of its own.
+absl::StatusOr<bool> TryLock(SqlConnection& db, absl::string_view function) {
+  DM_ASSIGN_OR_RETURN(
+      SqlStatement row,
+      db.Query(
+          absl::StrCat("SELECT ", function,
+                       "(1296124238, 'orchestrator'::regclass::oid::bigint::bit(32)::int)::int::bigint")));
+  DM_RETURN_IF_ERROR(row.Step().status());
+  return row.Int(0) != 0;
+}
+
+}  // namespace
+
+absl::Status ShareStore(SqlConnection& db) {
+  DM_ASSIGN_OR_RETURN(const bool shared, TryLock(db, "pg_try_advisory_lock_shared"));
+  if (shared) return absl::OkStatus();
+  return common::Error(absl::StatusCode::kUnavailable, machine::v1::ERROR_REASON_STORE_UNAVAILABLE,
+                       "the store is being resealed by machine-orchestrator store rotate-key");
+}
+
+absl::StatusOr<bool> TakeStoreAlone(SqlConnection& db) {
+  return TryLock(db, "pg_try_advisory_lock");
+}
+
 absl::Status MigratePostgres(SqlConnection& db, absl::string_view name) {
   DM_RETURN_IF_ERROR(db.Execute("BEGIN"));
   absl::Cleanup rollback = [&] { db.Execute("ROLLBACK").IgnoreError(); };

@@ -22,6 +22,14 @@ absl::Status CheckPostgresSchema(SqlConnection& db, absl::string_view name);
 /// `db` says. `name` is for messages.
 absl::Status MigratePostgres(SqlConnection& db, absl::string_view name);
 
+/// Notes that an orchestrator uses the store, for as long as the connection lasts. UNAVAILABLE
+/// while somebody has it alone.
+absl::Status ShareStore(SqlConnection& db);
+
+/// Whether this connection has the store alone from now on: no orchestrator uses it, and none can
+/// begin to.
+absl::StatusOr<bool> TakeStoreAlone(SqlConnection& db);
+
 }  // namespace machine::orchestrator
 
 #endif  // SERVICES_ORCHESTRATOR_STORE_POSTGRES_SCHEMA_H_

@@ -64,6 +64,7 @@ absl::Status PostgresStore::Prepare() {
   if (!wake_.valid()) return absl::ResourceExhaustedError("no file descriptor for the store");
   DM_RETURN_IF_ERROR(Connect());
   DM_RETURN_IF_ERROR(MigratePostgres(*db_, address_.printable()));
+  DM_RETURN_IF_ERROR(ShareStore(*db_));
   DM_ASSIGN_OR_RETURN(SqlStatement row, db_->Query("SELECT id, revision FROM orchestrator"));
   DM_RETURN_IF_ERROR(row.Step().status());
   orchestrator_id_ = std::string(row.Bytes(0));
@@ -170,7 +171,8 @@ void PostgresStore::ConnectIfDue() {
         {{"store", address_.printable()}}));
   }
   if (db_ != nullptr || absl::Now() < connect_due_) return;
-  const absl::Status status = Connect();
+  absl::Status status = Connect();
+  if (status.ok()) status = ShareStore(*db_);
   if (!status.ok()) return Disconnected(status);
   backoff_ = kFirstBackoff;
   readers_.Open();
