@@ -1,10 +1,13 @@
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/driver_enrolment.h"
 #include "cli/output/data_format.h"
 #include "cli/output/table.h"
 #include "machine/v1/drivers.grpc.pb.h"
@@ -18,6 +21,7 @@ using machine::v1::DriverInfo;
 using machine::v1::Drivers;
 
 constexpr int64_t kMaxPemBytes = 1 << 20;
+constexpr int kMaxPort = 65535;
 
 absl::string_view StateWord(const DriverInfo& driver) {
   switch (driver.state()) {
@@ -95,13 +99,53 @@ absl::Status Register(CommandContext& context, const ParsedArgs& args, const std
   return absl::OkStatus();
 }
 
-absl::Status Remove(CommandContext& context, const std::string& name) {
+// Names become parts of files and units on the host.
+absl::Status CheckWord(absl::string_view what, absl::string_view word) {
+  const bool plain = std::all_of(word.begin(), word.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+  });
+  if (!word.empty() && plain && word.front() != '-') return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      what, " \"", word, "\": only letters, digits, '-' and '_' are possible, the first no '-'"));
+}
+
+absl::StatusOr<DriverHost> HostOf(const ParsedArgs& args) {
+  DM_ASSIGN_OR_RETURN(DriverHost host, DriverHost::Parse(args.String("host")));
+  host.identity = args.String("identity");
+  return host;
+}
+
+absl::Status Enrol(CommandContext& context, const ParsedArgs& args, const std::string& name) {
+  DriverEnrolment enrolment;
+  enrolment.name = name;
+  enrolment.driver = args.String("driver").empty() ? name : args.String("driver");
+  DM_RETURN_IF_ERROR(CheckWord("the name", name));
+  DM_RETURN_IF_ERROR(CheckWord("--driver", enrolment.driver));
+  DM_ASSIGN_OR_RETURN(enrolment.host, HostOf(args));
+  enrolment.address = args.String("address").empty() ? enrolment.host.host : args.String("address");
+  enrolment.port = args.Int("port");
+  if (enrolment.port < 1 || enrolment.port > kMaxPort) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("invalid value \"", enrolment.port, "\" for --port: a port is expected"));
+  }
+  enrolment.program = args.String("program");
+  return EnrolDriver(context, enrolment);
+}
+
+absl::Status Remove(CommandContext& context, const ParsedArgs& args, const std::string& name) {
+  std::optional<DriverHost> host;
+  if (!args.String("host").empty()) {
+    DM_RETURN_IF_ERROR(CheckWord("the name", name));
+    DM_ASSIGN_OR_RETURN(host, HostOf(args));
+  }
   machine::v1::UnregisterDriverRequest request;
   request.set_name(name);
-  DM_RETURN_IF_ERROR(
-      context.orchestrator.Call<Drivers>(&Drivers::Stub::UnregisterDriver, request).status());
+  const absl::Status forgotten =
+      context.orchestrator.Call<Drivers>(&Drivers::Stub::UnregisterDriver, request).status();
+  // An earlier rm may have come no further than this.
+  if (!(host.has_value() && absl::IsNotFound(forgotten))) DM_RETURN_IF_ERROR(forgotten);
   context.Say(absl::StrCat("Forgot the driver \"", name, "\".\n"));
-  return absl::OkStatus();
+  return host.has_value() ? RemoveDriverFrom(context, *host, name) : absl::OkStatus();
 }
 
 class DriverCommand final : public Command {
@@ -110,19 +154,41 @@ class DriverCommand final : public Command {
     return {
         .name = "driver",
         .summary = "List drivers, and register those that run on other hosts",
-        .description = "Arguments are ls, register NAME HOST:PORT, or rm NAME.",
+        .description = "Arguments are ls, enroll NAME, register NAME HOST:PORT, or rm NAME.",
         .flags = {{.names = {"ca"}, .usage = "File with the authority of the driver's certificate"},
                   {.names = {"cert"}, .usage = "File with the certificate to show to the driver"},
                   {.names = {"key"}, .usage = "File with the key of that certificate"},
+                  {.names = {"host"},
+                   .usage = "With enroll and rm: the driver's host, as ssh://USER@HOST[:PORT]"},
+                  {.names = {"identity", "i"},
+                   .usage = "With --host: file with the private key to log in with"},
+                  {.names = {"driver", "d"},
+                   .usage = "With enroll: which driver it is, if not the one called NAME"},
+                  {.names = {"address"},
+                   .usage = "With enroll: host by which the orchestrator reaches it, if not that "
+                            "of --host"},
+                  {.names = {"port"},
+                   .type = FlagType::kInt,
+                   .usage = "With enroll: port on which it serves",
+                   .default_value = "7700"},
+                  {.names = {"program"},
+                   .usage = "With enroll: the driver's program, if not the one installed here"},
                   OutputFlag(),
                   QuietFlag()},
         .details =
-            "A driver may run close to its hypervisor, as\n"
+            "A driver may run close to its hypervisor. enroll installs it on that host over ssh, "
+            "as root\nor by sudo: its program, a systemd unit, and a certificate of the "
+            "orchestrator's. Again, it\nrenews the certificate without a restart, or replaces "
+            "the program. Nobody but this\norchestrator can use the driver. rm --host removes all "
+            "of it.\n\nWithout ssh, run\n"
             "  machine-driver-NAME --listen HOST:PORT --tls-cert FILE --tls-key FILE --tls-ca "
             "FILE\n"
-            "and be registered here under any name; the same driver on several hosts under "
+            "there and register it here under any name; the same driver on several hosts under "
             "several names.\nIt is then used like one that is installed. The key is kept sealed.",
         .examples = {{"docker-machine driver ls", "what can be used, and how it does"},
+                     {"docker-machine driver enroll lab --driver qemu --host ssh://root@lab1",
+                      "create -d lab makes virtual machines on lab1"},
+                     {"docker-machine driver rm lab --host ssh://root@lab1", "all of it goes"},
                      {"docker-machine driver register lab lab.example.org:7700 --ca ca.pem "
                       "--cert cert.pem --key key.pem",
                       "create -d lab uses the driver on that host"},
@@ -137,10 +203,12 @@ class DriverCommand final : public Command {
     } else if (words.size() == 3 && words[0] == "register") {
       DM_RETURN_IF_ERROR(Register(context, args, words[1], words[2]));
     } else if (words.size() == 2 && words[0] == "rm") {
-      DM_RETURN_IF_ERROR(Remove(context, words[1]));
+      DM_RETURN_IF_ERROR(Remove(context, args, words[1]));
+    } else if (words.size() == 2 && words[0] == "enroll") {
+      DM_RETURN_IF_ERROR(Enrol(context, args, words[1]));
     } else {
       return ErrorWithHelp(context, *this,
-                           "Error: Expected ls, register NAME HOST:PORT, or rm NAME");
+                           "Error: Expected ls, enroll NAME, register NAME HOST:PORT, or rm NAME");
     }
     return kExitOk;
   }

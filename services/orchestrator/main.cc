@@ -41,6 +41,7 @@
 #include "services/orchestrator/access/policy.h"
 #include "services/orchestrator/api/access_service.h"
 #include "services/orchestrator/api/credentials_service.h"
+#include "services/orchestrator/api/driver_certificates_service.h"
 #include "services/orchestrator/api/drivers_service.h"
 #include "services/orchestrator/api/machines_service.h"
 #include "services/orchestrator/api/operations_service.h"
@@ -48,6 +49,7 @@
 #include "services/orchestrator/api/server_service.h"
 #include "services/orchestrator/api/sessions_service.h"
 #include "services/orchestrator/certs/certificates.h"
+#include "services/orchestrator/certs/driver_authority.h"
 #include "services/orchestrator/config.h"
 #include "services/orchestrator/drivers/registry.h"
 #include "services/orchestrator/drivers/supervisor.h"
@@ -239,8 +241,9 @@ class Orchestrator {
     options.orchestrator_id = store_->orchestrator_id();
     options.log_level = config_.log_level;
     supervisor_ = std::make_unique<Supervisor>(options, executor_, metrics_, log_, clock_);
-    drivers_ = std::make_unique<DriverRegistry>(*supervisor_, *store_, *vault_, executor_,
-                                                store_->orchestrator_id());
+    driver_authority_ = std::make_unique<DriverAuthority>(*store_, *vault_, clock_);
+    drivers_ = std::make_unique<DriverRegistry>(*supervisor_, *store_, *vault_, *driver_authority_,
+                                                executor_, store_->orchestrator_id());
     const EngineParts parts{.store = *store_,
                             .executor = executor_,
                             .drivers = *drivers_,
@@ -292,6 +295,8 @@ class Orchestrator {
     events_service_ = std::make_unique<OperationEventsService>(*hub_);
     sessions_service_ = std::make_unique<SessionsService>(parts, index_);
     drivers_service_ = std::make_unique<DriversService>(*drivers_, index_, executor_);
+    driver_certificates_service_ =
+        std::make_unique<DriverCertificatesService>(*driver_authority_, executor_);
     orphans_service_ = std::make_unique<OrphansService>(*collector_, executor_);
     credentials_service_ = std::make_unique<CredentialsService>(*credentials_, executor_);
     server_service_ =
@@ -303,10 +308,11 @@ class Orchestrator {
     common::RpcServerOptions options;
     options.address = config_.address();
     options.cookie = absl::BytesToHexString(common::RandomBytes(16));
-    options.services = {
-        machines_service_.get(), operations_service_.get(), events_service_.get(),
-        sessions_service_.get(), drivers_service_.get(),    server_service_.get(),
-        orphans_service_.get(),  access_service_.get(),     credentials_service_.get()};
+    options.services = {machines_service_.get(), operations_service_.get(),
+                        events_service_.get(),   sessions_service_.get(),
+                        drivers_service_.get(),  driver_certificates_service_.get(),
+                        server_service_.get(),   orphans_service_.get(),
+                        access_service_.get(),   credentials_service_.get()};
     options.guard = gate_.get();
     options.plaintext_address = config_.listen_plaintext;
     if (authority_.has_value()) {
@@ -401,6 +407,7 @@ class Orchestrator {
   std::unique_ptr<Accounts> accounts_;
   std::unique_ptr<WatchHub> hub_;
   std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<DriverAuthority> driver_authority_;
   std::unique_ptr<DriverRegistry> drivers_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Refresher> refresher_;
@@ -414,6 +421,7 @@ class Orchestrator {
   std::unique_ptr<OperationEventsService> events_service_;
   std::unique_ptr<SessionsService> sessions_service_;
   std::unique_ptr<DriversService> drivers_service_;
+  std::unique_ptr<DriverCertificatesService> driver_certificates_service_;
   std::unique_ptr<ServerService> server_service_;
   std::unique_ptr<OrphansService> orphans_service_;
   std::unique_ptr<CredentialsService> credentials_service_;

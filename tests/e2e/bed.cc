@@ -71,9 +71,12 @@ std::string Bed::NobodysAddress() const {
   return absl::StrCat(absl::StripSuffix(Line(gateway.out), ".1"), ".254");
 }
 
-BareHost::BareHost(const Bed& bed, const std::string& name) : bed_(bed), name_(name) {
+BareHost::BareHost(const Bed& bed, const std::string& name, const std::string& image)
+    : bed_(bed), name_(name) {
   bed_.Script("host.sh", {"rm", name_});  // Of a run that was killed.
-  const Outcome up = bed_.Script("host.sh", {"up", name_});
+  std::vector<std::string> words = {"up", name_};
+  if (!image.empty()) words.push_back(image);
+  const Outcome up = bed_.Script("host.sh", words);
   EXPECT_EQ(up.exit_code, 0) << up;
   if (up.exit_code == 0) ip_ = Line(up.out);
 }

@@ -38,10 +38,14 @@ class Bed {
   std::string scripts_;
 };
 
-/// A bare Debian 12 host: systemd, sshd, no engine. Removed with its volumes when it goes.
+/// The image of hosts that have a Docker Engine.
+inline constexpr char kEngineImage[] = "machine-host:bookworm";
+
+/// A Debian 12 host: systemd, sshd, and no engine unless `image` has one. Removed with its volumes
+/// when it goes.
 class BareHost {
  public:
-  BareHost(const Bed& bed, const std::string& name);
+  BareHost(const Bed& bed, const std::string& name, const std::string& image = "");
   ~BareHost();
 
   BareHost(const BareHost&) = delete;

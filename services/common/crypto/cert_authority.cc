@@ -229,6 +229,29 @@ absl::StatusOr<IssuedCert> Issue(const Template& fields, X509* issuer, EVP_PKEY*
   return issued;
 }
 
+absl::StatusOr<Template> ServerTemplate(const std::vector<std::string>& names,
+                                        const std::string& organization, ServerUse use) {
+  if (names.empty()) return absl::InvalidArgumentError("a server certificate needs a name");
+  Template fields{
+      .organization = organization,
+      .names = NamesPtr(GENERAL_NAMES_new()),
+      .extended_key_usage = use == ServerUse::kServer ? "serverAuth" : "serverAuth,clientAuth"};
+  // Clients look at the names below; this one is for people.
+  if (names[0].size() <= kMaxSubjectPart) fields.common_name = names[0];
+  for (const std::string& name : names) {
+    const std::string address = AddressBytes(name);
+    if (!address.empty()) {
+      DM_RETURN_IF_ERROR(AddName(fields.names.get(), GEN_IPADD, address));
+    } else if (IsDnsName(name)) {
+      DM_RETURN_IF_ERROR(AddName(fields.names.get(), GEN_DNS, name));
+    } else {
+      return absl::InvalidArgumentError(
+          absl::StrCat("neither an IP address nor a host name: \"", absl::CHexEscape(name), "\""));
+    }
+  }
+  return fields;
+}
+
 /// All of a client's certificate but its times.
 absl::StatusOr<Template> ClientTemplate(const ClientIdentity& identity) {
   Template fields{.common_name = identity.common_name,
@@ -303,26 +326,19 @@ absl::StatusOr<CertAuthority> CertAuthority::FromPem(absl::string_view cert_pem,
 absl::StatusOr<IssuedCert> CertAuthority::IssueServer(const std::vector<std::string>& names,
                                                       absl::Duration lifetime,
                                                       ServerUse use) const {
-  if (names.empty()) return absl::InvalidArgumentError("a server certificate needs a name");
-  Template fields{
-      .organization = state_->organization,
-      .names = NamesPtr(GENERAL_NAMES_new()),
-      .extended_key_usage = use == ServerUse::kServer ? "serverAuth" : "serverAuth,clientAuth"};
-  // Clients look at the names below; this one is for people.
-  if (names[0].size() <= kMaxSubjectPart) fields.common_name = names[0];
-  for (const std::string& name : names) {
-    const std::string address = AddressBytes(name);
-    if (!address.empty()) {
-      DM_RETURN_IF_ERROR(AddName(fields.names.get(), GEN_IPADD, address));
-    } else if (IsDnsName(name)) {
-      DM_RETURN_IF_ERROR(AddName(fields.names.get(), GEN_DNS, name));
-    } else {
-      return absl::InvalidArgumentError(
-          absl::StrCat("neither an IP address nor a host name: \"", absl::CHexEscape(name), "\""));
-    }
-  }
+  DM_ASSIGN_OR_RETURN(Template fields, ServerTemplate(names, state_->organization, use));
   DM_RETURN_IF_ERROR(SetTimes(fields, lifetime, state_->not_after, *state_->clock));
   return Issue(fields, state_->cert.get(), state_->key.get());
+}
+
+absl::StatusOr<IssuedCert> CertAuthority::SignServerRequest(absl::string_view request_pem,
+                                                            const std::vector<std::string>& names,
+                                                            absl::Duration lifetime) const {
+  DM_ASSIGN_OR_RETURN(const KeyPtr key, KeyOfRequest(request_pem));
+  DM_ASSIGN_OR_RETURN(Template fields,
+                      ServerTemplate(names, state_->organization, ServerUse::kServer));
+  DM_RETURN_IF_ERROR(SetTimes(fields, lifetime, state_->not_after, *state_->clock));
+  return Sign(fields, key.get(), state_->cert.get(), state_->key.get());
 }
 
 absl::StatusOr<IssuedCert> CertAuthority::IssueClient(const ClientIdentity& identity,

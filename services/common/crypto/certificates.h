@@ -77,12 +77,18 @@ class CertAuthority {
                                          absl::Duration lifetime,
                                          ServerUse use = ServerUse::kServer) const;
 
-  /// The same for a client.
+  /// The same for the key of a PKCS #10 request, from which nothing else is taken; key_pem is
+  /// empty. INVALID_ARGUMENT also when it is none, is not signed with its own key, or has a weak
+  /// one.
+  absl::StatusOr<IssuedCert> SignServerRequest(absl::string_view request_pem,
+                                               const std::vector<std::string>& names,
+                                               absl::Duration lifetime) const;
+
+  /// A new key and a certificate for a client.
   absl::StatusOr<IssuedCert> IssueClient(const ClientIdentity& identity,
                                          absl::Duration lifetime) const;
 
-  /// A certificate for the key of a PKCS #10 request, from which nothing else is taken; key_pem is
-  /// empty. INVALID_ARGUMENT when it is none, is not signed with its own key, or has a weak one.
+  /// As SignServerRequest(), for a client.
   absl::StatusOr<IssuedCert> SignClientRequest(absl::string_view request_pem,
                                                const ClientIdentity& identity,
                                                absl::Duration lifetime) const;

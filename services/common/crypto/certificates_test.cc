@@ -286,6 +286,24 @@ TEST(CertRequestTest, IsSignedForWhomTheAuthorityKnowsAndForItsKeyOnly) {
   EXPECT_TRUE(KeyMatchesCert(request->key_pem.view(), renewed->cert_pem).ok());
 }
 
+TEST(CertRequestTest, AServerGetsItsNamesFromWhoeverSigns) {
+  const auto ca = CertAuthority::Create("team", absl::Hours(1));
+  ASSERT_TRUE(ca.ok()) << ca.status();
+  const auto request = MakeCertRequest();
+  ASSERT_TRUE(request.ok()) << request.status();
+  const auto issued = ca->SignServerRequest(request->request_pem, {"lab.example.org", "10.0.0.1"},
+                                            absl::Minutes(5));
+  ASSERT_TRUE(issued.ok()) << issued.status();
+  EXPECT_TRUE(KeyMatchesCert(request->key_pem.view(), issued->cert_pem).ok());
+  EXPECT_THAT(CertInfo::Parse(issued->cert_pem)->dns_names,
+              testing::ElementsAre("lab.example.org"));
+  EXPECT_THAT(CertInfo::Parse(issued->cert_pem)->ip_addresses, testing::ElementsAre("10.0.0.1"));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      ca->SignServerRequest(request->request_pem, {"no name"}, absl::Minutes(5)).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      ca->SignServerRequest("", {"lab.example.org"}, absl::Minutes(5)).status()));
+}
+
 TEST(CertRequestTest, WhatIsNoRequestOrWasChangedIsRefused) {
   const auto ca = CertAuthority::Create("team", absl::Hours(1));
   ASSERT_TRUE(ca.ok()) << ca.status();

@@ -50,10 +50,12 @@ ProvisionerConnection::ProvisionerConnection(common::Channel channel, std::share
       stub_(::provisioner::v1::Provisioner::NewStub(channel_.grpc())) {}
 
 DriverRegistry::DriverRegistry(Supervisor& supervisor, Store& store, const SecretVault& vault,
-                               common::Executor& executor, std::string orchestrator_id)
+                               DriverAuthority& authority, common::Executor& executor,
+                               std::string orchestrator_id)
     : supervisor_(supervisor),
       store_(store),
       vault_(vault),
+      authority_(authority),
       executor_(executor),
       orchestrator_id_(std::move(orchestrator_id)) {}
 
@@ -179,6 +181,14 @@ absl::StatusOr<std::shared_ptr<DriverConnection>> DriverRegistry::Handshake(
 
 absl::StatusOr<common::Channel> DriverRegistry::RemoteChannel(const DriverRecord& record) const {
   if (record.ca_pem().empty()) return common::Channel::InsecureLoopback(record.address());
+  if (record.client_cert_pem().empty()) {
+    DM_ASSIGN_OR_RETURN(const common::IssuedCert own, authority_.IssueCaller());
+    return common::Channel::Tls(record.address(),
+                                {.ca_pem = record.ca_pem(),
+                                 .client_cert_pem = own.cert_pem,
+                                 .client_key_pem = std::string(own.key_pem.view()),
+                                 .server_name = ""});
+  }
   DM_ASSIGN_OR_RETURN(const auto key, vault_.Open(SecretOwner(record.name()), kClientKeySecret,
                                                   record.client_key_sealed()));
   return common::Channel::Tls(record.address(), {.ca_pem = record.ca_pem(),
@@ -273,6 +283,13 @@ absl::StatusOr<std::shared_ptr<DriverConnection>> DriverRegistry::Register(
   record.set_address(request.address());
   record.set_ca_pem(request.ca_pem());
   record.set_client_cert_pem(request.client_cert_pem());
+  if (!request.ca_pem().empty() && request.client_cert_pem().empty()) {
+    DM_ASSIGN_OR_RETURN(const std::string own, authority_.CaPem());
+    if (request.ca_pem() != own) {
+      return common::InvalidField(
+          "client_cert_pem", "is needed: the driver's authority is not this orchestrator's own");
+    }
+  }
   DM_ASSIGN_OR_RETURN(std::string sealed, vault_.Seal(SecretOwner(request.name()), kClientKeySecret,
                                                       request.client_key_pem()));
   record.set_client_key_sealed(std::move(sealed));

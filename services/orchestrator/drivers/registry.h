@@ -18,6 +18,7 @@
 #include "provisioner/v1/provisioner.grpc.pb.h"
 #include "services/common/rpc/channel.h"
 #include "services/common/rpc/executor.h"
+#include "services/orchestrator/certs/driver_authority.h"
 #include "services/orchestrator/drivers/supervisor.h"
 #include "services/orchestrator/secrets/secret_vault.h"
 #include "services/orchestrator/store/store.h"
@@ -74,7 +75,8 @@ class DriverRegistry {
       absl::AnyInvocable<void(absl::StatusOr<std::shared_ptr<ProvisionerConnection>>)>;
 
   DriverRegistry(Supervisor& supervisor, Store& store, const SecretVault& vault,
-                 common::Executor& executor, std::string orchestrator_id);
+                 DriverAuthority& authority, common::Executor& executor,
+                 std::string orchestrator_id);
 
   /// Connects to the driver, starting it if it is installed here.
   /// Errors: NOT_FOUND DRIVER_NOT_FOUND; UNAVAILABLE DRIVER_CRASHED or PROVIDER_DOWN;
@@ -92,7 +94,8 @@ class DriverRegistry {
   /// Sets what its process does and what went wrong with it last.
   void AddStatus(const std::string& name, machine::v1::DriverInfo& info);
 
-  /// Makes a remote driver known once it has answered. Blocks.
+  /// Makes a remote driver known once it has answered. Blocks. INVALID_ARGUMENT without a
+  /// certificate to show to a driver of a foreign authority.
   absl::StatusOr<std::shared_ptr<DriverConnection>> Register(
       const machine::v1::RegisterDriverRequest& request);
   /// Blocks. Errors: NOT_FOUND DRIVER_NOT_FOUND.
@@ -123,6 +126,7 @@ class DriverRegistry {
   Supervisor& supervisor_;
   Store& store_;
   const SecretVault& vault_;
+  DriverAuthority& authority_;
   common::Executor& executor_;
   const std::string orchestrator_id_;
   absl::Mutex mu_;
