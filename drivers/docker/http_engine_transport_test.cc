@@ -28,6 +28,7 @@ class HttpEngineTransportTest : public testing::Test {
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     server_.set_keep_alive_timeout(1);
+    while (!server_.is_running()) std::this_thread::yield();  // stop() does nothing before.
   }
   ~HttpEngineTransportTest() override {
     server_.stop();

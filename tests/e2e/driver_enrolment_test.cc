@@ -113,7 +113,7 @@ TEST_F(DriverEnrolmentTest, ADriverNearItsHypervisorServesWhoeverReachesTheOrche
   EXPECT_THAT(enrolled.out, HasSubstr("Registered the driver \"lab\", version "));
   const Outcome listed = RunAs("ada", "driver ls");
   EXPECT_THAT(listed.out,
-              testing::ContainsRegex(absl::StrCat("lab +[^ ]+ +ready +", host.ip(), ":7700")));
+              testing::ContainsRegex(absl::StrCat("lab +[^ ]+ +ready +0 +", host.ip(), ":7700")));
 
   // The client reaches the orchestrator, and neither the hypervisor nor the machine.
   EXPECT_NE(client.Run(absl::StrCat("ping -c 1 -W 1 ", host.ip())).exit_code, 0);
