@@ -74,6 +74,7 @@ class DriverEnrolmentTest : public SharedTest {
 
   // Its engine has the image of machines, and a network that is routed as a site would.
   void MakeHypervisor(const Bed& bed, const BareHost& host) {
+    host.Sh("systemctl start docker");
     const Outcome loaded = world_.RunOther(
         {"bash", "-euo", "pipefail", "-c",
          absl::StrCat("docker --host ", bed.engine(), " save ", kEngineImage, " | ssh -i ",
