@@ -72,7 +72,8 @@ class RandomKillsTest : public SimCloudWorldTest {
     const std::vector<std::string> programs = {"machine-orchestrator", "machine-orchestrator",
                                                "machine-driver-simcloud", "docker-machine"};
     for (int kill = 0; kill < KILLS; ++kill) {
-      const int64_t goal = ObjectsEverMade() + static_cast<int64_t>(random() % kObjectsBetweenKills);
+      const int64_t goal =
+          ObjectsEverMade() + static_cast<int64_t>(random() % kObjectsBetweenKills);
       Eventually(kQuiet, [&] { return ObjectsEverMade() >= goal; });
       killed_ += world_.SignalAll(programs[random() % programs.size()], SIGKILL);
     }

@@ -144,9 +144,10 @@ class ReplicasTest : public WorldTest {
 
   // No lease was written under by two processes.
   void ExpectNoForeignWrites() {
-    EXPECT_EQ(Sql("SELECT owner, string_agg(DISTINCT replica, ',') FROM write_log WHERE owner <> '' "
-                  "GROUP BY owner HAVING count(DISTINCT replica) > 1"),
-              "");
+    EXPECT_EQ(
+        Sql("SELECT owner, string_agg(DISTINCT replica, ',') FROM write_log WHERE owner <> '' "
+            "GROUP BY owner HAVING count(DISTINCT replica) > 1"),
+        "");
   }
 
   Listener host_;

@@ -224,7 +224,7 @@ TEST_F(ChildTest, StandsAloneOnASocketWithACookie) {
   std::ofstream(absl::StrCat(folder_, "/cookie")) << kCookie << "\n";
   Spawn({"--listen", socket_, "--cookie-file", absl::StrCat(folder_, "/cookie")},
         /*with_result_pipe=*/false);
-  child_->stdin_fd().reset();                // Not a lifeline here.
+  child_->stdin_fd().reset();  // Not a lifeline here.
   ASSERT_TRUE(Channel::Local(socket_, kCookie).WaitUntilReady(absl::Seconds(30)).ok());
   ASSERT_TRUE(child_->Signal(SIGHUP).ok());  // Reads its options again, and goes on.
   EXPECT_TRUE(Get("dev").ok());

@@ -70,9 +70,9 @@ namespace {
 absl::StatusOr<bool> TryLock(SqlConnection& db, absl::string_view function) {
   DM_ASSIGN_OR_RETURN(
       SqlStatement row,
-      db.Query(
-          absl::StrCat("SELECT ", function,
-                       "(1296124238, 'orchestrator'::regclass::oid::bigint::bit(32)::int)::int::bigint")));
+      db.Query(absl::StrCat(
+          "SELECT ", function,
+          "(1296124238, 'orchestrator'::regclass::oid::bigint::bit(32)::int)::int::bigint")));
   DM_RETURN_IF_ERROR(row.Step().status());
   return row.Int(0) != 0;
 }
