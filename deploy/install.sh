@@ -32,7 +32,7 @@ place() {
 
 # A driver is found by its place and name; nothing else lists them. The template is no provider.
 mapfile -t drivers < <(bazel query --noshow_progress --ui_event_filters=-info \
-  'filter("machine-driver-[a-z0-9]+$", kind(cc_binary,
+  'filter("machine-driver-[a-z0-9-]+$", kind(cc_binary,
      //drivers/... except //drivers/sdk/... except //drivers/template/...))')
 programs=(//services/orchestrator:machine-orchestrator //services/provisioner:machine-provisioner
   "${drivers[@]}")
