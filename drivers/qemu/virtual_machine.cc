@@ -110,6 +110,14 @@ absl::StatusOr<MachineState> VirtualMachine::State(const common::CallScope& call
                                     ") does not answer: ", failure.message()));
 }
 
+absl::StatusOr<MachineState> VirtualMachine::SettledState(common::CallScope& call) const {
+  while (true) {
+    DM_ASSIGN_OR_RETURN(const MachineState state, State(call));
+    if (state != machine::v1::MACHINE_STATE_STARTING) return state;
+    DM_RETURN_IF_ERROR(call.Sleep(kPoll));
+  }
+}
+
 absl::Status VirtualMachine::Launch(common::CallScope& call,
                                     const std::vector<std::string>& command) const {
   const absl::Time deadline = absl::Now() + kLockedFor;
@@ -124,8 +132,10 @@ absl::Status VirtualMachine::Launch(common::CallScope& call,
     }
     DM_RETURN_IF_ERROR(common::Annotate(ran.status(), "starting QEMU"));
     if (ran->ok()) return absl::OkStatus();
-    // QEMU locks its pid file: of two attempts, one of them cut off, the second ends here.
-    if (Find().ok()) return absl::OkStatus();
+    // QEMU locks its pid file: of two attempts, one of them cut off, the second ends here. One that
+    // failed is found by that file, too, until it is gone.
+    DM_ASSIGN_OR_RETURN(const MachineState state, SettledState(call));
+    if (state != machine::v1::MACHINE_STATE_STOPPED) return absl::OkStatus();
     const std::string said(absl::StripAsciiWhitespace(ran->stderr_data));
     // One that is about to end has given up its pid file, but not all of its locks.
     if (!absl::StrContains(said, "lock") || absl::Now() >= deadline) {

@@ -24,6 +24,8 @@ class VirtualMachine {
   /// STOPPED where no QEMU runs, else by what it says of itself.
   /// Errors: UNAVAILABLE when it runs and does not answer.
   absl::StatusOr<MachineState> State(const common::CallScope& call) const;
+  /// The same, once it is another than STARTING.
+  absl::StatusOr<MachineState> SettledState(common::CallScope& call) const;
 
   /// Starts QEMU by QemuCommand(); OK also when another attempt's is there first.
   /// Errors: FAILED_PRECONDITION HOST_COMMAND_FAILED with QEMU's words.

@@ -136,11 +136,14 @@ ChildStatus Supervisor::Status(absl::string_view program) {
   const auto it = entries_.find(program);
   if (it == entries_.end()) return status;
   Entry& entry = *it->second;
-  if (entry.child != nullptr && !entry.child->alive()) NoteExitLocked(entry);
+  // Asked once: a child that ends between two questions would be neither running nor noted as
+  // ended.
+  const bool alive = entry.child != nullptr && entry.child->alive();
+  if (entry.child != nullptr && !alive) NoteExitLocked(entry);
   status.restarts = entry.restarts;
   status.last_error = entry.last_error;
   const absl::Duration backoff = BackoffLocked(entry);
-  if (entry.child != nullptr && entry.child->alive()) {
+  if (alive) {
     status.state = DriverInfo::READY;
     status.pid = entry.child->pid();
   } else if (backoff == absl::InfiniteDuration()) {
