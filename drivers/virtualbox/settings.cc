@@ -23,11 +23,14 @@ constexpr absl::string_view kNatNicFlag = "virtualbox-nat-nictype";
 constexpr absl::string_view kResolverFlag = "virtualbox-host-dns-resolver";
 constexpr absl::string_view kNoProxyFlag = "virtualbox-no-dns-proxy";
 constexpr absl::string_view kUiFlag = "virtualbox-ui-type";
+constexpr absl::string_view kStopGraceFlag = "virtualbox-stop-grace";
 constexpr absl::string_view kNoShareFlag = "virtualbox-no-share";
 // Of VirtualBox.
 constexpr int64_t kMaxCpus = 64;
 constexpr int64_t kMaxMemoryMib = int64_t{2} << 20;
 constexpr int64_t kMaxDiskMib = int64_t{2} << 20;
+// Within the time that a whole stop may take.
+constexpr int64_t kMaxStopGraceSeconds = 480;
 
 constexpr char kDefaultImage[] =
     "https://cloud-images.ubuntu.com/releases/24.04/release/"
@@ -177,6 +180,11 @@ Flags VirtualboxFlags() {
       .Env("VIRTUALBOX_UI_TYPE")
       .Default("headless")
       .OneOf({"headless", "gui", "sdl", "separate"})
+      .Int(kStopGraceFlag)
+      .Usage("Seconds that the guest may take to shut down before it is powered off")
+      .Env("VIRTUALBOX_STOP_GRACE")
+      .Default(int64_t{120})
+      .Range(0, kMaxStopGraceSeconds)
       .Bool(kNoVtxCheckFlag)
       .Usage("Do not check that the host's CPU virtualizes")
       .Env("VIRTUALBOX_NO_VTX_CHECK");
@@ -203,6 +211,7 @@ absl::StatusOr<Settings> ReadSettings(const Options& options) {
   settings.disk_mib = options.GetInt(kDiskFlag);
   DM_RETURN_IF_ERROR(ReadNetwork(options, settings));
   settings.ui = options.GetString(kUiFlag);
+  settings.stop_grace = absl::Seconds(options.GetInt(kStopGraceFlag));
   settings.check_vtx = !options.GetBool(kNoVtxCheckFlag);
   for (const std::string& text : options.GetList(kShareFlag)) {
     DM_ASSIGN_OR_RETURN(settings.shares.emplace_back(), ReadShareFolder(text));

@@ -52,6 +52,8 @@ struct Settings {
   bool host_dns_resolver = false;
   bool dns_proxy = true;
   std::string ui;
+  /// How long a guest may take to shut down before it is powered off, unless a call says otherwise.
+  absl::Duration stop_grace;
   bool check_vtx = true;
   std::vector<hypervisor::Share> shares;
 

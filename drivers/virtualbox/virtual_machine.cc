@@ -166,7 +166,8 @@ absl::Status VirtualMachine::PowerOn(common::CallScope& call, const std::string&
   return now.state() == MACHINE_STATE_RUNNING ? absl::OkStatus() : started;
 }
 
-absl::Status VirtualMachine::PowerOff(common::CallScope& call, absl::Duration grace) const {
+absl::Status VirtualMachine::PowerOff(common::CallScope& call, absl::Duration grace,
+                                      Disobedient disobedient) const {
   const absl::Time deadline = absl::Now() + grace;
   absl::Time next_press = absl::InfinitePast();
   for (;;) {
@@ -175,6 +176,11 @@ absl::Status VirtualMachine::PowerOff(common::CallScope& call, absl::Duration gr
     if (state == MACHINE_STATE_STOPPED || state == MACHINE_STATE_SAVED) return absl::OkStatus();
     const absl::Time now = absl::Now();
     if (now >= deadline && next_press != absl::InfinitePast()) {
+      if (disobedient == Disobedient::kIsPoweredOff) {
+        call.Progress(absl::StrCat("The guest did not shut down within ",
+                                   absl::FormatDuration(grace), ": powering it off..."));
+        return Kill(call);
+      }
       return common::Error(absl::StatusCode::kDeadlineExceeded,
                            machine::v1::ERROR_REASON_STEP_TIMEOUT,
                            absl::StrCat("machine ", name_, " did not shut down within ",

@@ -61,9 +61,13 @@ class VirtualMachine {
   /// Has it run, whatever it did before, shown as `ui` says.
   absl::Status PowerOn(common::CallScope& call, const std::string& ui) const;
 
+  /// What becomes of a guest that does not shut down in time.
+  enum class Disobedient { kGoesOn, kIsPoweredOff };
+
   /// Presses the power button until it is off. A machine whose memory is on disk is left as it is.
-  /// Errors: DEADLINE_EXCEEDED STEP_TIMEOUT after `grace`; it goes on running then.
-  absl::Status PowerOff(common::CallScope& call, absl::Duration grace) const;
+  /// Errors: DEADLINE_EXCEEDED STEP_TIMEOUT after `grace` when it is to go on then.
+  absl::Status PowerOff(common::CallScope& call, absl::Duration grace,
+                        Disobedient disobedient) const;
 
   /// Powers off at once, and drops memory that is on disk.
   absl::Status Kill(common::CallScope& call) const;

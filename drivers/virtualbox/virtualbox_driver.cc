@@ -14,7 +14,6 @@
 namespace machine::driver::virtualbox {
 namespace {
 
-constexpr absl::Duration kDefaultGrace = absl::Minutes(2);
 // The first boot of a cloud image.
 constexpr absl::Duration kSshTimeout = absl::Minutes(5);
 constexpr absl::Duration kAddressPoll = absl::Seconds(1);
@@ -174,7 +173,11 @@ absl::StatusOr<Observation> VirtualboxDriver::Stop(DriverCall& call, const Machi
                                                    std::optional<absl::Duration> grace) {
   DM_ASSIGN_OR_RETURN(const Place place, PlaceOf(call, machine));
   call.Progress("Stopping virtual machine...");
-  DM_RETURN_IF_ERROR(VmOf(place, machine).PowerOff(call, grace.value_or(kDefaultGrace)));
+  // Who names a time is told when it was not enough; else the machine's own way holds.
+  DM_RETURN_IF_ERROR(VmOf(place, machine)
+                         .PowerOff(call, grace.value_or(place.settings.stop_grace),
+                                   grace.has_value() ? VirtualMachine::Disobedient::kGoesOn
+                                                     : VirtualMachine::Disobedient::kIsPoweredOff));
   return Observe(call, machine, place);
 }
 
@@ -190,7 +193,8 @@ absl::StatusOr<Observation> VirtualboxDriver::Restart(DriverCall& call,
   DM_ASSIGN_OR_RETURN(const Place place, PlaceOf(call, machine));
   call.Progress("Restarting virtual machine...");
   const VirtualMachine vm = VmOf(place, machine);
-  DM_RETURN_IF_ERROR(vm.PowerOff(call, kDefaultGrace));
+  DM_RETURN_IF_ERROR(
+      vm.PowerOff(call, place.settings.stop_grace, VirtualMachine::Disobedient::kIsPoweredOff));
   DM_RETURN_IF_ERROR(vm.PowerOn(call, place.settings.ui));
   return ObserveStarted(call, machine, place);
 }

@@ -404,7 +404,20 @@ TEST_F(VirtualboxDriverTest, APausedMachineGoesOnAndASavedOneComesBack) {
   ASSERT_TRUE(driver_->Remove(Call(), machine_).ok());
 }
 
-TEST_F(VirtualboxDriverTest, AGuestThatIgnoresItsPowerButtonGoesOn) {
+TEST_F(VirtualboxDriverTest, AGuestThatIgnoresItsPowerButtonIsPoweredOffAfterAGrace) {
+  Use({Option("virtualbox-image", host_.image()), Option("virtualbox-stop-grace", int64_t{0})});
+  Create();
+  host_.Order("ignores_acpi", true);
+  const absl::StatusOr<Observation> stopped = driver_->Stop(Call(), machine_, std::nullopt);
+  ASSERT_TRUE(stopped.ok()) << stopped.status();
+  EXPECT_EQ(stopped->state(), MACHINE_STATE_STOPPED);
+  EXPECT_EQ(Vm()["state"], "poweroff");
+  ASSERT_TRUE(driver_->Start(Call(), machine_).ok());
+  ASSERT_TRUE(driver_->Restart(Call(), machine_).ok());
+  EXPECT_EQ(StateNow(), MACHINE_STATE_RUNNING);
+}
+
+TEST_F(VirtualboxDriverTest, AGuestThatIgnoresItsPowerButtonGoesOnWhenTheCallNamesItsGrace) {
   Create();
   host_.Order("ignores_acpi", true);
   const absl::StatusOr<Observation> stopped = driver_->Stop(Call(), machine_, absl::ZeroDuration());
