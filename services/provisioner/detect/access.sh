@@ -1,4 +1,5 @@
-# How the login user becomes root, as facts; then the script in here is run as root if possible.
+# How the login user becomes root, as facts, and the words for it in $as, which facts.cc uses next.
+# shellcheck shell=sh disable=SC2034
 printf '@fact user=%s\n' "$(id -un)"
 as=
 if [ "$(id -u)" = 0 ]; then
@@ -9,4 +10,3 @@ elif why=$(sudo -n true 2>&1); then
 else
   printf '@fact access=none\n@fact access_error=%s\n' "$(printf %s "$why" | tail -n 1)"
 fi
-$as sh -s <<'MACHINE_FACTS_END'

@@ -161,7 +161,9 @@ absl::Status ParseFacts(absl::string_view output, Facts& facts) {
 
 absl::StatusOr<Facts> DetectFacts(common::CallScope& call, RemoteHost& host) {
   HostScript script;
-  script.text = absl::StrCat(kAccessScript, kFactsScript, "MACHINE_FACTS_END\n");
+  // As root if possible.
+  script.text = absl::StrCat(kAccessScript, "$as sh -s <<'MACHINE_FACTS_END'\n", kFactsScript,
+                             "MACHINE_FACTS_END\n");
   DM_ASSIGN_OR_RETURN(const common::CommandResult result, host.Run(call, script));
   if (!result.ok()) {
     return Error(absl::StatusCode::kFailedPrecondition,
