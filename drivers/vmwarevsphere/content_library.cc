@@ -21,6 +21,7 @@ constexpr absl::string_view kSessionPath = "/com/vmware/cis/session";
 constexpr absl::string_view kLibraryPath = "/com/vmware/content/library";
 constexpr absl::string_view kItemPath = "/com/vmware/content/library/item";
 constexpr absl::string_view kDeployPath = "/com/vmware/vcenter/ovf/library-item";
+constexpr absl::string_view kTemplatePath = "/vcenter/vm-template/library-items";
 
 // The words of an error, wherever in it they are.
 std::string WordsOf(const Json& json) {
@@ -37,6 +38,10 @@ std::string WordsOf(const Json& json) {
 Json FirstId(const Json& answer) {
   const Json& ids = Member(answer, "value");
   return ids.is_array() && !ids.empty() ? ids.front() : Json();
+}
+
+bool SaysTaken(absl::string_view words) {
+  return absl::StrContains(absl::AsciiStrToLower(words), "already exists");
 }
 
 }  // namespace
@@ -104,7 +109,7 @@ absl::StatusOr<std::vector<std::string>> ContentLibrary::NamesOf(absl::string_vi
   return names;
 }
 
-absl::StatusOr<std::string> ContentLibrary::FindItem(absl::string_view name) {
+absl::StatusOr<LibraryItem> ContentLibrary::FindItem(absl::string_view name) {
   DM_RETURN_IF_ERROR(LogIn());
   const absl::string_view library = name.substr(0, name.find('/'));
   const absl::string_view item = name.substr(name.find('/') + 1);
@@ -122,7 +127,17 @@ absl::StatusOr<std::string> ContentLibrary::FindItem(absl::string_view name) {
                       Send("POST", absl::StrCat(kItemPath, "?~action=find"),
                            {{"spec", {{"name", std::string(item)}, {"library_id", library_id}}}}));
   const Json item_id = FirstId(items);
-  if (item_id.is_string()) return item_id.get<std::string>();
+  if (item_id.is_string()) {
+    LibraryItem found = {.id = item_id.get<std::string>()};
+    DM_ASSIGN_OR_RETURN(
+        const Json answer,
+        Send("GET", absl::StrCat(kItemPath, "/id:", PercentEncode(found.id)), nullptr));
+    const std::string type = Text(Member(answer, "value"), "type");
+    found.vm_template = type == "vm-template";
+    if (found.vm_template || type == "ovf") return found;
+    return PreCreateCheckFailed(absl::StrCat("--", kLibraryFlag, ": ", name, " is of type \"", type,
+                                             "\"; a machine is made of an ovf or a vm-template"));
+  }
   DM_ASSIGN_OR_RETURN(
       const Json all,
       Send("GET",
@@ -133,9 +148,35 @@ absl::StatusOr<std::string> ContentLibrary::FindItem(absl::string_view name) {
                       std::move(names));
 }
 
-absl::StatusOr<Ref> ContentLibrary::Deploy(absl::string_view item, absl::string_view name,
+absl::StatusOr<Ref> ContentLibrary::Deploy(const LibraryItem& item, absl::string_view name,
                                            const Place& place) {
   DM_RETURN_IF_ERROR(LogIn());
+  DM_RETURN_IF_ERROR(call_.Check());
+  return item.vm_template ? DeployTemplate(item.id, name, place) : DeployOvf(item.id, name, place);
+}
+
+absl::StatusOr<Ref> ContentLibrary::DeployTemplate(const std::string& id, absl::string_view name,
+                                                   const Place& place) {
+  Json placement = {{"folder", place.folder.ref.id}, {"resource_pool", place.pool.ref.id}};
+  if (place.host.has_value()) placement["host"] = place.host->ref.id;
+  const Json storage = {{"datastore", place.datastore.ref.id}};
+  const Json spec = {{"name", std::string(name)}, {"description", std::string(name)},
+                     {"placement", placement},    {"vm_home_storage", storage},
+                     {"disk_storage", storage},   {"powered_on", false}};
+  const absl::StatusOr<Json> answer =
+      Send("POST", absl::StrCat(kTemplatePath, "/", PercentEncode(id), "?action=deploy"),
+           {{"spec", spec}}, /*with_effect=*/true);
+  if (!answer.ok() && SaysTaken(answer.status().message())) {
+    return ErrorOfFault("DuplicateName", answer.status().message());
+  }
+  if (!answer.ok()) return answer.status();
+  const std::string made = Text(*answer, "value");
+  if (!made.empty()) return Ref{"VirtualMachine", made};
+  return absl::UnavailableError("vSphere: the answer has no id of the new virtual machine");
+}
+
+absl::StatusOr<Ref> ContentLibrary::DeployOvf(const std::string& id, absl::string_view name,
+                                              const Place& place) {
   Json target = {{"resource_pool_id", place.pool.ref.id}, {"folder_id", place.folder.ref.id}};
   if (place.host.has_value()) target["host_id"] = place.host->ref.id;
   const Json spec = {{"name", std::string(name)},
@@ -143,10 +184,9 @@ absl::StatusOr<Ref> ContentLibrary::Deploy(absl::string_view item, absl::string_
                      {"accept_all_EULA", true},
                      {"default_datastore_id", place.datastore.ref.id},
                      {"storage_provisioning", "thin"}};
-  DM_RETURN_IF_ERROR(call_.Check());
   DM_ASSIGN_OR_RETURN(
       const Json answer,
-      Send("POST", absl::StrCat(kDeployPath, "/id:", PercentEncode(item), "?~action=deploy"),
+      Send("POST", absl::StrCat(kDeployPath, "/id:", PercentEncode(id), "?~action=deploy"),
            {{"target", target}, {"deployment_spec", spec}}, /*with_effect=*/true));
   const Json& value = Member(answer, "value");
   if (Flag(value, "succeeded")) {
@@ -154,8 +194,7 @@ absl::StatusOr<Ref> ContentLibrary::Deploy(absl::string_view item, absl::string_
     return Ref{Text(made, "type"), Text(made, "id")};
   }
   const std::string words = WordsOf(Member(value, "error"));
-  const bool taken = absl::StrContains(absl::AsciiStrToLower(words), "already exists");
-  return ErrorOfFault(taken ? "DuplicateName" : "",
+  return ErrorOfFault(SaysTaken(words) ? "DuplicateName" : "",
                       words.empty() ? "the OVF could not be deployed" : words);
 }
 

@@ -14,6 +14,13 @@
 
 namespace machine::driver::vmwarevsphere {
 
+/// What a machine can be made of.
+struct LibraryItem {
+  std::string id;
+  /// A virtual machine that is a template of the inventory, too; else an OVF.
+  bool vm_template = false;
+};
+
 /// One session with the REST services of a vCenter, for a few calls; it ends with this object.
 class ContentLibrary {
  public:
@@ -24,17 +31,22 @@ class ContentLibrary {
   ContentLibrary(const ContentLibrary&) = delete;
   ContentLibrary& operator=(const ContentLibrary&) = delete;
 
-  /// The id of the item "LIBRARY/ITEM". Errors: PreCreateCheckFailed() that lists what exists.
-  absl::StatusOr<std::string> FindItem(absl::string_view name);
+  /// The item "LIBRARY/ITEM". Errors: PreCreateCheckFailed() that lists what exists, or where it is
+  /// something else.
+  absl::StatusOr<LibraryItem> FindItem(absl::string_view name);
 
   /// Makes a virtual machine of that name, off, from an item. Errors: ALREADY_EXISTS; UNAVAILABLE
   /// also where it may have been made.
-  absl::StatusOr<Ref> Deploy(absl::string_view item, absl::string_view name, const Place& place);
+  absl::StatusOr<Ref> Deploy(const LibraryItem& item, absl::string_view name, const Place& place);
 
  private:
   absl::StatusOr<Json> Send(absl::string_view method, absl::string_view path, const Json& body,
                             bool with_effect = false);
   absl::Status LogIn();
+  absl::StatusOr<Ref> DeployOvf(const std::string& id, absl::string_view name, const Place& place);
+  /// https://developer.broadcom.com/xapis/vsphere-automation-api/latest/ (vm_template)
+  absl::StatusOr<Ref> DeployTemplate(const std::string& id, absl::string_view name,
+                                     const Place& place);
   absl::StatusOr<std::vector<std::string>> NamesOf(absl::string_view path, const Json& ids);
 
   const common::CallScope& call_;

@@ -264,8 +264,8 @@ absl::Status Inventory::ChooseCompute(const Settings& settings, Place& place,
   return absl::OkStatus();
 }
 
-absl::StatusOr<Node> Inventory::ChooseDatastore(const Settings& settings,
-                                                const Node& compute) const {
+absl::Status Inventory::ChooseDatastore(const Settings& settings, const Node& compute,
+                                        Place& place) const {
   const std::vector<Ref> mounted = RefsOf(compute, "datastore");
   const auto there = [&](const Node& node) {
     return IsType(node, "Datastore") && Has(mounted, node.ref);
@@ -274,7 +274,8 @@ absl::StatusOr<Node> Inventory::ChooseDatastore(const Settings& settings,
     DM_ASSIGN_OR_RETURN(const Node* datastore,
                         Find(kDatastoreFlag, absl::StrCat("datastore at ", compute.path),
                              settings.datastore, All(there)));
-    if (Usable(*datastore)) return *datastore;
+    place.datastore = *datastore;
+    if (Usable(*datastore)) return absl::OkStatus();
     return PreCreateCheckFailed(absl::StrCat("--", kDatastoreFlag, ": ", datastore->path,
                                              " is not accessible, or is being maintained"));
   }
@@ -284,11 +285,15 @@ absl::StatusOr<Node> Inventory::ChooseDatastore(const Settings& settings,
                         Find(kPodFlag, "datastore cluster", settings.datastore_cluster,
                              All([](const Node& node) { return IsType(node, "StoragePod"); })));
     below = pod->path + "/";
+    place.datastore_cluster = *pod;
   }
   const Node* const most = Emptiest(All([&](const Node& node) {
     return there(node) && Usable(node) && absl::StartsWith(node.path, below);
   }));
-  if (most != nullptr) return *most;
+  if (most != nullptr) {
+    place.datastore = *most;
+    return absl::OkStatus();
+  }
   return PreCreateCheckFailed(
       absl::StrCat("there is no datastore to use at ", compute.path, " in ",
                    below.empty() ? datacenter_.path : settings.datastore_cluster));
@@ -326,7 +331,7 @@ absl::StatusOr<Place> Inventory::Choose(const common::CallScope& call, VimClient
   DM_ASSIGN_OR_RETURN(place.folder, ChooseFolder(settings));
   const Node* compute = nullptr;
   DM_RETURN_IF_ERROR(ChooseCompute(settings, place, &compute));
-  DM_ASSIGN_OR_RETURN(place.datastore, ChooseDatastore(settings, *compute));
+  DM_RETURN_IF_ERROR(ChooseDatastore(settings, *compute, place));
   DM_RETURN_IF_ERROR(ChooseNetwork(settings, *compute, place));
   if (!settings.iso_url.empty() || !settings.library_item.empty()) return place;
 

@@ -33,6 +33,8 @@ struct Place {
   /// Empty for the cluster's choice.
   std::optional<Node> host;
   Node datastore;
+  /// The cluster that `datastore` was chosen from; no value where the user named none.
+  std::optional<Node> datastore_cluster;
   /// One for each card; empty for what the template has.
   std::vector<Node> networks;
   /// What is cloned; no value without a template.
@@ -52,6 +54,9 @@ class Inventory {
   absl::StatusOr<Place> Choose(const common::CallScope& call, VimClient& client,
                                const Settings& settings) const;
 
+  /// The object; null where the datacenter has none such.
+  const Node* At(const Ref& ref) const;
+
  private:
   using Filter = std::function<bool(const Node&)>;
 
@@ -59,11 +64,10 @@ class Inventory {
   absl::StatusOr<const Node*> Find(absl::string_view flag, absl::string_view what,
                                    absl::string_view value,
                                    const std::vector<const Node*>& among) const;
-  const Node* At(const Ref& ref) const;
 
   absl::StatusOr<Node> ChooseFolder(const Settings& settings) const;
   absl::Status ChooseCompute(const Settings& settings, Place& place, const Node** compute) const;
-  absl::StatusOr<Node> ChooseDatastore(const Settings& settings, const Node& compute) const;
+  absl::Status ChooseDatastore(const Settings& settings, const Node& compute, Place& place) const;
   absl::Status ChooseNetwork(const Settings& settings, const Node& compute, Place& place) const;
 
   Node datacenter_;

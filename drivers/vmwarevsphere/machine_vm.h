@@ -28,6 +28,8 @@ struct Timing {
   Settling settling;
   /// What a guest gets to shut down, unless told otherwise.
   absl::Duration grace = absl::Minutes(2);
+  /// How often the session is used while something else goes on; a server ends one after 30 min.
+  absl::Duration keep_alive = absl::Minutes(10);
 };
 
 /// What is asked of a virtual machine to tell its state.

@@ -61,7 +61,7 @@ Flags& AddSourceFlags(Flags& flags) {
       .Usage("Template or virtual machine to clone (default: the one template of the datacenter)")
       .Env("VSPHERE_CLONE_FROM")
       .String(kLibraryFlag)
-      .Usage("OVF in a content library to deploy, as LIBRARY/ITEM")
+      .Usage("OVF or virtual machine template in a content library to deploy, as LIBRARY/ITEM")
       .Env("VSPHERE_CONTENT_LIBRARY")
       .String(kIsoFlag)
       .Usage("URL of a boot2docker ISO to boot from an empty disk")
@@ -87,7 +87,10 @@ Flags& AddPlaceFlags(Flags& flags) {
       .Usage("Datastore (default: the one with the most free space)")
       .Env("VSPHERE_DATASTORE")
       .String(kPodFlag)
-      .Usage("Datastore cluster, whose datastore with the most free space is taken")
+      .Usage(
+          "Datastore cluster; Storage DRS says which of its datastores a clone goes to, else the "
+          "one with "
+          "the most free space is taken")
       .Env("VSPHERE_DATASTORE_CLUSTER")
       .StringList(kNetworkFlag)
       .Usage(

@@ -252,6 +252,7 @@ absl::StatusOr<Service> VimClient::ServiceContent(const common::CallScope& call)
     service.search_index = RefOf(content.Child("searchIndex"));
     service.file_manager = RefOf(content.Child("fileManager"));
     service.guest_operations = RefOf(content.Child("guestOperationsManager"));
+    service.storage_resource_manager = RefOf(content.Child("storageResourceManager"));
     service.full_name = Printable(about.Text("fullName"));
     service.is_vcenter = about.Text("apiType") == "VirtualCenter";
     if (service.session_manager.empty() || service.property_collector.empty()) {
@@ -489,6 +490,28 @@ absl::Status VimClient::Watch::Wait(absl::Time until, int looks) {
   collector_ = Ref();
   version_.clear();
   return PauseBetweenLooks(call_, client_.backoff_, looks, status);
+}
+
+KeepAlive::KeepAlive(VimClient& client, const common::CallScope& call, absl::Duration every)
+    : thread_([this, &client, &call, every] {
+        while (true) {
+          {
+            absl::MutexLock lock(&mu_);
+            if (mu_.AwaitWithTimeout(absl::Condition(&done_), every)) return;
+          }
+          // Where it fails, whoever needs the session next opens another one.
+          client.Call(call, {"ServiceInstance", "ServiceInstance"}, "CurrentTime", "")
+              .status()
+              .IgnoreError();
+        }
+      }) {}
+
+KeepAlive::~KeepAlive() {
+  {
+    absl::MutexLock lock(&mu_);
+    done_ = true;
+  }
+  thread_.join();
 }
 
 }  // namespace machine::driver::vmwarevsphere

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,8 @@ struct Service {
   Ref search_index;
   Ref file_manager;
   Ref guest_operations;
+  /// Empty where there is no vCenter.
+  Ref storage_resource_manager;
   /// "VMware vCenter Server 8.0.3".
   std::string full_name;
   bool is_vcenter = false;
@@ -188,6 +191,24 @@ class VimClient {
   std::optional<Service> service_ ABSL_GUARDED_BY(mu_);
   /// Whom to trust: as given, or the certificate of the thumbprint that was given.
   std::string ca_pem_ ABSL_GUARDED_BY(mu_);
+};
+
+/// Uses the session now and then for as long as it lives, in a thread of its own: a server ends one
+/// that is not used for half an hour, and copying disks, which is asked for by other means than the
+/// session, may take longer.
+class KeepAlive {
+ public:
+  /// `client` and `call` outlive it.
+  KeepAlive(VimClient& client, const common::CallScope& call, absl::Duration every);
+  ~KeepAlive();
+
+  KeepAlive(const KeepAlive&) = delete;
+  KeepAlive& operator=(const KeepAlive&) = delete;
+
+ private:
+  absl::Mutex mu_;
+  bool done_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_;
 };
 
 /// A fault of type `type`, as "DuplicateName", with the server's own words.

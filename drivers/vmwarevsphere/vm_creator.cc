@@ -12,6 +12,7 @@
 #include "drivers/sdk/cloud/names.h"
 #include "drivers/vmwarevsphere/content_library.h"
 #include "drivers/vmwarevsphere/guest_operations.h"
+#include "drivers/vmwarevsphere/storage_drs.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::vmwarevsphere {
@@ -150,6 +151,12 @@ absl::Status VmCreator::ChooseOnce() {
   }
   DM_ASSIGN_OR_RETURN(const Inventory inventory, Inventory::Read(call_, client_, settings_));
   DM_ASSIGN_OR_RETURN(place_, inventory.Choose(call_, client_, settings_));
+  if (place_->datastore_cluster.has_value() && place_->source.has_value()) {
+    DM_ASSIGN_OR_RETURN(const std::optional<Ref> recommended,
+                        RecommendDatastore(call_, client_, *place_, tag_));
+    const Node* const node = recommended.has_value() ? inventory.At(*recommended) : nullptr;
+    if (node != nullptr) place_->datastore = *node;
+  }
   state_.set_datacenter(place_->datacenter.path);
   state_.set_folder(place_->folder.path);
   state_.set_pool(place_->pool.path);
@@ -185,13 +192,15 @@ absl::StatusOr<Properties> VmCreator::EnsureVm() {
 absl::StatusOr<Properties> VmCreator::MakeVm() {
   Ref vm;
   if (!settings_.iso_url.empty()) {
+    const KeepAlive session(client_, call_, timing_.keep_alive);
     DM_RETURN_IF_ERROR(UploadIso());
     call_.Progress("Creating virtual machine...");
     DM_ASSIGN_OR_RETURN(vm, MakeEmpty());
   } else if (!settings_.library_item.empty()) {
     call_.Progress("Deploying virtual machine from content library...");
+    const KeepAlive session(client_, call_, timing_.keep_alive);
     ContentLibrary library(call_, client_, timing_.retry);
-    DM_ASSIGN_OR_RETURN(const std::string item, library.FindItem(settings_.library_item));
+    DM_ASSIGN_OR_RETURN(const LibraryItem item, library.FindItem(settings_.library_item));
     DM_ASSIGN_OR_RETURN(vm, library.Deploy(item, tag_, *place_));
   } else {
     call_.Progress(absl::StrCat("Cloning ", place_->source->name, "..."));

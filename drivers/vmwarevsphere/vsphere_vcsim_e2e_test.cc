@@ -10,11 +10,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "drivers/sdk/cloud/names.h"
+#include "drivers/sdk/cloud/xml.h"
 #include "drivers/sdk/conformance/driver_process.h"
 #include "drivers/sdk/conformance/expect_conformance.h"
 #include "drivers/sdk/test_machine.h"
 #include "drivers/vmwarevsphere/settings.h"
+#include "drivers/vmwarevsphere/vim_client.h"
 #include "drivers/vmwarevsphere/vsphere_driver.h"
+#include "services/common/http/http_client.h"
 #include "services/common/status/status.h"
 #include "tests/fakes/vcsim/vcsim.h"
 
@@ -29,10 +32,14 @@ using testing::SizeIs;
 
 constexpr char kUid[] = "0f8fad5b-d9cb-469f-a165-70867728950e";
 constexpr char kOtherUid[] = "1f8fad5b-d9cb-469f-a165-70867728950e";
+constexpr char kThirdUid[] = "2f8fad5b-d9cb-469f-a165-70867728950e";
 
 Timing FastTiming() {
   const Backoff fast = {absl::Milliseconds(2), absl::Milliseconds(20)};
-  return {.retry = fast, .settling = {.looks = 3, .backoff = fast}, .grace = absl::Seconds(30)};
+  return {.retry = fast,
+          .settling = {.looks = 3, .backoff = fast},
+          .grace = absl::Seconds(30),
+          .keep_alive = absl::Milliseconds(1)};
 }
 
 class VcsimE2eTest : public testing::Test {
@@ -181,6 +188,66 @@ TEST_F(VcsimE2eTest, LivesAWholeLifeFromAContentLibrary) {
   const absl::Status removed = driver_.Remove(*Call(), machine);
   EXPECT_TRUE(removed.ok()) << removed;
   ExpectNothingLeft();
+}
+
+TEST_F(VcsimE2eTest, LivesAWholeLifeFromATemplateOfAContentLibrary) {
+  ASSERT_EQ(vcsim_->Tell("item noble-vm"), "");
+  MachineSpec machine = Machine({Option(kLibraryFlag, "images/noble-vm"),
+                                 Option(kNetworkFlag, std::vector<std::string>{"VM Network"})});
+  const absl::Status checked = driver_.PreCreateCheck(*Call(), machine);
+  ASSERT_TRUE(checked.ok()) << checked;
+  ExpectRunning(Create(machine));
+  EXPECT_EQ(vcsim_->Tell("names"), "dev");
+  EXPECT_EQ(vcsim_->Tell(absl::StrCat("extra ", kUid, " docker-machine.uid")), kUid);
+  ExpectRunning(driver_.Inspect(*Call(), machine));
+  const absl::Status removed = driver_.Remove(*Call(), machine);
+  EXPECT_TRUE(removed.ok()) << removed;
+  EXPECT_EQ(vcsim_->Tell("names"), "");
+}
+
+TEST_F(VcsimE2eTest, ASessionIsUsedWhileALibraryIsCopiedFrom) {
+  MachineSpec machine = Machine({Option(kLibraryFlag, "images/noble"),
+                                 Option(kNetworkFlag, std::vector<std::string>{"VM Network"})});
+  ExpectRunning(Create(machine));
+  EXPECT_NE(vcsim_->Tell("calls CurrentTime"), "0");
+}
+
+TEST_F(VcsimE2eTest, StorageDrsChoosesOfADatastoreCluster) {
+  const auto datastore_of = [&](MachineSpec machine) {
+    ExpectRunning(Create(machine));
+    State state;
+    EXPECT_TRUE(machine.ParseState(state).ok());
+    return state.datastore().substr(state.datastore().rfind('/') + 1);
+  };
+  const std::string own = datastore_of(Machine());
+  const std::string other = own == "LocalDS_0" ? "LocalDS_1" : "LocalDS_0";
+  ASSERT_EQ(vcsim_->Tell(absl::StrCat("pod pod0 ", other)), "");
+  const std::vector<OptionValue> options = {Option(kPodFlag, "pod0")};
+  // Turned off, it recommends nothing.
+  ASSERT_EQ(vcsim_->Tell("fault RecommendDatastores InvalidState"), "");
+  EXPECT_EQ(datastore_of(Machine(options, kOtherUid, "dev2")), own);
+  EXPECT_EQ(datastore_of(Machine(options, kThirdUid, "dev3")), other);
+  EXPECT_EQ(vcsim_->Tell("calls RecommendDatastores"), "2");
+}
+
+TEST_F(VcsimE2eTest, ElementsComeInTheOrderOfTheDescription) {
+  // Every request of every test here is compared; this is how one that differs ends.
+  common::HttpClient http;
+  VimClient client(http, *ReadCredentials(Machine().options), FastTiming().retry);
+  const auto call = Call();
+  const auto service = client.ServiceContent(*call);
+  ASSERT_TRUE(service.ok()) << service.status();
+  const auto refusal = [&](absl::string_view arguments) {
+    return std::string(
+        client.Call(*call, service->search_index, "FindByUuid", arguments).status().message());
+  };
+  const std::string uuid = XmlLeaf("uuid", kUid);
+  const std::string search = XmlLeaf("vmSearch", "true");
+  EXPECT_EQ(refusal(uuid + search), "");
+  EXPECT_THAT(refusal(search + uuid), HasSubstr("uuid of FindByUuid comes too late"));
+  EXPECT_THAT(refusal(search), HasSubstr("lacks uuid"));
+  EXPECT_THAT(refusal(uuid + search + XmlLeaf("x", "")), HasSubstr("has no x"));
+  EXPECT_THAT(refusal(uuid + XmlLeaf("vmSearch", "perhaps")), HasSubstr("vmSearch"));
 }
 
 TEST_F(VcsimE2eTest, WhatTheServerHasNotIsRefusedWithWhatItHas) {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds vcsim, vSphere in memory (main.go beside this file, on govmomi's simulator), in the user's cache
+# Builds vcsim, vSphere in memory (the Go files beside this one, on govmomi's simulator), in the user's cache
 # and prints the program's path. Does nothing when it is there.
 #
 #   install.sh
@@ -9,7 +9,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-version=$(cat "$here/main.go" "$here/go.mod" "$here/go.sum" | sha256sum | cut -c1-16)
+version=$(cat "$here"/*.go "$here/go.mod" "$here/go.sum" | sha256sum | cut -c1-16)
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/machine-tools/vcsim-$version
 program=$folder/vcsim
 
@@ -22,7 +22,7 @@ if [ ! -x "$program" ]; then
   # Complete or not there at all, whoever else builds it at this moment.
   temporary=$(mktemp -d "$folder.XXXXXX")
   trap 'rm -rf "$temporary"' EXIT
-  cp "$here/main.go" "$here/go.mod" "$here/go.sum" "$temporary"
+  cp "$here"/*.go "$here/go.mod" "$here/go.sum" "$temporary"
   (cd "$temporary" && go build -mod=readonly -o vcsim .) >&2
   mv -T "$temporary" "$folder" 2>/dev/null || [ -x "$program" ]
 fi

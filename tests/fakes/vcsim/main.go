@@ -12,6 +12,9 @@
 //	extra UUID KEY           an entry of a machine's extraConfig
 //	files                    the files of the datastores, without the template's
 //	orders                   what guests were told to run
+//	calls METHOD             how often METHOD was called
+//	item NAME                puts the template into the content library as an item of type vm-template
+//	pod NAME FIRST           groups the datastores into a cluster whose Storage DRS recommends the datastore FIRST
 //	nonet on|off             whether guests report their addresses in guest.net alone
 package main
 
@@ -34,12 +37,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/property"
 	"github.com/vmware/govmomi/session"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vapi/library"
 	"github.com/vmware/govmomi/vapi/rest"
 	_ "github.com/vmware/govmomi/vapi/simulator"
+	"github.com/vmware/govmomi/vapi/vcenter"
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -131,6 +136,8 @@ type server struct {
 	http  *simulator.Server
 	only  atomic.Bool // Addresses in guest.net alone.
 	guest guests
+	mu    sync.Mutex
+	calls map[string]int // Of each method of the SOAP API.
 }
 
 func (s *server) context() *simulator.Context { return s.model.Service.Context }
@@ -174,6 +181,18 @@ func (s *server) boot() {
 				{Name: "guest.toolsRunningStatus", Val: string(running)},
 			})
 		})
+	}
+}
+
+// Unmark makes a virtual machine of a template.
+func (s *server) unmark(id string) {
+	for _, entity := range s.model.Map().All("VirtualMachine") {
+		if vm, ok := entity.(*simulator.VirtualMachine); ok && vm.Self.Value == id {
+			s.model.Map().WithLock(s.context(), vm, func() {
+				vm.Config.Template = false
+				vm.Summary.Config.Template = false
+			})
+		}
 	}
 }
 
@@ -261,6 +280,43 @@ func (s *server) files() string {
 	return strings.Join(names, " ")
 }
 
+// Pod groups all datastores into a cluster.
+func (s *server) pod(ctx context.Context, name, first string) error {
+	c, err := s.client(ctx)
+	if err != nil {
+		return err
+	}
+	folders, err := object.NewDatacenter(c, s.model.Map().Any("Datacenter").Reference()).Folders(ctx)
+	if err != nil {
+		return err
+	}
+	pod, err := folders.DatastoreFolder.CreateStoragePod(ctx, name)
+	if err != nil {
+		return err
+	}
+	var datastores []types.ManagedObjectReference
+	for _, entity := range s.model.Map().All("Datastore") {
+		datastores = append(datastores, entity.Reference())
+	}
+	sort.SliceStable(datastores, func(i, j int) bool {
+		is := func(k int) bool { return s.model.Map().Get(datastores[k]).(*simulator.Datastore).Name == first }
+		return is(i) && !is(j)
+	})
+	task, err := pod.MoveInto(ctx, datastores)
+	if err != nil {
+		return err
+	}
+	if err := task.Wait(ctx); err != nil {
+		return err
+	}
+	task, err = object.NewStorageResourceManager(c).ConfigureStorageDrsForPod(ctx, pod, types.StorageDrsConfigSpec{
+		PodConfigSpec: &types.StorageDrsPodConfigSpec{Enabled: types.NewBool(true)}}, true)
+	if err != nil {
+		return err
+	}
+	return task.Wait(ctx)
+}
+
 func (s *server) obey(ctx context.Context, words []string) (string, error) {
 	switch {
 	case len(words) == 1 && words[0] == "expire":
@@ -270,6 +326,14 @@ func (s *server) obey(ctx context.Context, words []string) (string, error) {
 	case len(words) == 2 && words[0] == "nonet":
 		s.only.Store(words[1] == "on")
 		return "", nil
+	case len(words) == 2 && words[0] == "calls":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return strconv.Itoa(s.calls[words[1]]), nil
+	case len(words) == 2 && words[0] == "item":
+		return "", s.item(ctx, words[1])
+	case len(words) == 3 && words[0] == "pod":
+		return "", s.pod(ctx, words[1], words[2])
 	case len(words) == 1 && words[0] == "orders":
 		s.guest.mu.Lock()
 		defer s.guest.mu.Unlock()
@@ -359,6 +423,36 @@ func (s *server) library(ctx context.Context) error {
 	return m.CompleteLibraryItemUpdateSession(ctx, update)
 }
 
+// Item puts the template into the content library, too, where it is a template of its own.
+func (s *server) item(ctx context.Context, name string) error {
+	c, err := s.client(ctx)
+	if err != nil {
+		return err
+	}
+	r := rest.NewClient(c)
+	if err := r.Login(ctx, url.UserPassword(user, password)); err != nil {
+		return err
+	}
+	images, err := library.NewManager(r).GetLibraryByName(ctx, "images")
+	if err != nil {
+		return err
+	}
+	var source string
+	for _, entity := range s.model.Map().All("VirtualMachine") {
+		if entity.(*simulator.VirtualMachine).Name == templateName {
+			source = entity.Reference().Value
+		}
+	}
+	folders, err := object.NewDatacenter(c, s.model.Map().Any("Datacenter").Reference()).Folders(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = vcenter.NewManager(r).CreateTemplate(ctx, vcenter.Template{Name: name, Library: images.ID, SourceVM: source,
+		Placement: &vcenter.Placement{Folder: folders.VmFolder.Reference().Value,
+			ResourcePool: s.model.Map().Any("ResourcePool").Reference().Value}})
+	return err
+}
+
 func run() error {
 	machines := flag.Int("machines", 0, "how many machines of ours there are from the start")
 	plain := flag.Bool("plain", false, "http, for measurements")
@@ -373,7 +467,7 @@ func run() error {
 	if err := model.Create(); err != nil {
 		return err
 	}
-	s := &server{model: model}
+	s := &server{model: model, calls: make(map[string]int)}
 	model.Service.Listen = &url.URL{Host: "127.0.0.1:0", User: url.UserPassword(user, password)}
 	if !*plain {
 		model.Service.TLS = new(tls.Config)
@@ -386,6 +480,7 @@ func run() error {
 	model.Map().Put(&s.guest)
 	s.http = model.Service.NewServer()
 	defer s.http.Close()
+	s.http.Config.Handler = s.strict(s.http.Config.Handler)
 
 	ctx := context.Background()
 	for i, entity := range model.Map().All("VirtualMachine") {
