@@ -82,7 +82,11 @@ absl::StatusOr<CloudsFiles> ReadCloudsFiles() {
 }
 
 absl::StatusOr<Values> FindCloud(const CloudsFiles& files, absl::string_view name) {
-  if (files.clouds.empty()) return absl::InvalidArgumentError("there is no clouds.yaml");
+  if (files.clouds.empty()) {
+    return absl::InvalidArgumentError(
+        "there is no clouds.yaml in ~/.config/openstack or /etc/openstack of the driver's host; "
+        "give one with --openstack-clouds-file");
+  }
   Values values;
   std::vector<std::string> names;
   DM_RETURN_IF_ERROR(AddCloud("clouds.yaml", files.clouds, name, values, names));

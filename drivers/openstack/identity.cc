@@ -1,6 +1,7 @@
 #include "drivers/openstack/identity.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -68,6 +69,10 @@ class Identity {
 
   absl::StatusOr<Session> SignIn(const common::CallScope& call) const {
     DM_ASSIGN_OR_RETURN(const std::string url, FindV3(call));
+    if (credentials_.application_secret.empty() && !credentials_.token.empty()) {
+      DM_ASSIGN_OR_RETURN(std::optional<Session> as_it_is, SessionOfToken(call, url));
+      if (as_it_is.has_value()) return *std::move(as_it_is);
+    }
     ApiRequest request = {.method = "POST",
                           .path = absl::StrCat(url, "/auth/tokens"),
                           .body = AuthBody(credentials_),
@@ -83,12 +88,7 @@ class Identity {
       return common::Annotate(response.status(),
                               absl::StrCat("signing in at ", credentials_.auth_url));
     }
-    const Json& token = Member(response->body, "token");
-    Session session = {
-        .token = common::SecretString(response->headers.Get("X-Subject-Token").value_or("")),
-        .expires = ParseExpiry(Text(token, "expires_at")),
-        .project_id = Text(Member(token, "project"), "id"),
-        .catalog = ReadCatalogV3(Member(token, "catalog"))};
+    Session session = SessionOf(*response);
     if (session.token.empty()) {
       return common::Error(absl::StatusCode::kUnavailable, machine::v1::ERROR_REASON_PROVIDER_DOWN,
                            "the cloud's answer to the sign-in has no token");
@@ -98,6 +98,48 @@ class Identity {
   }
 
  private:
+  static Session SessionOf(const ApiResponse& response) {
+    const Json& token = Member(response.body, "token");
+    return {.token = common::SecretString(response.headers.Get("X-Subject-Token").value_or("")),
+            .expires = ParseExpiry(Text(token, "expires_at")),
+            .project_id = Text(Member(token, "project"), "id"),
+            .catalog = ReadCatalogV3(Member(token, "catalog"))};
+  }
+
+  // Whether `project`, that of a token, is the one that is asked for, or none is.
+  bool IsAskedFor(const Json& project) const {
+    if (!credentials_.project_id.empty()) return Text(project, "id") == credentials_.project_id;
+    if (credentials_.project_name.empty()) return true;
+    const Json& domain = Member(project, "domain");
+    const Domain& wanted = credentials_.project_domain;
+    return Text(project, "name") == credentials_.project_name &&
+           (wanted.id.empty() || wanted.id == Text(domain, "id")) &&
+           (!wanted.id.empty() || wanted.name.empty() || wanted.name == Text(domain, "name"));
+  }
+
+  // The given token itself where it is for the project already: another one cannot be had for it in
+  // every cloud ([token] allow_rescope_scoped_token). No value where it is for another, or for
+  // none. https://docs.openstack.org/api-ref/identity/v3/#validate-and-show-information-for-token
+  absl::StatusOr<std::optional<Session>> SessionOfToken(const common::CallScope& call,
+                                                        absl::string_view url) const {
+    ApiRequest request;
+    request.path = absl::StrCat(url, "/auth/tokens");
+    request.headers.Set("X-Auth-Token", credentials_.token);
+    request.headers.Set("X-Subject-Token", credentials_.token);
+    const absl::StatusOr<ApiResponse> response = api_.Send(call, request);
+    DM_RETURN_IF_ERROR(call.Check());
+    if (absl::IsUnavailable(response.status())) return response.status();
+    // The sign-in that follows says what is wrong.
+    if (!response.ok()) return std::nullopt;
+    Session session = SessionOf(*response);
+    if (session.project_id.empty() || session.catalog.empty() ||
+        !IsAskedFor(Member(Member(response->body, "token"), "project"))) {
+      return std::nullopt;
+    }
+    session.token = common::SecretString(credentials_.token);
+    return session;
+  }
+
   absl::StatusOr<std::string> FindV3(const common::CallScope& call) const {
     absl::string_view url = credentials_.auth_url;
     if (absl::EndsWith(url, "/v3")) return std::string(url);
@@ -118,10 +160,12 @@ class Identity {
       others.push_back(id);
       if (!absl::StartsWith(id, "v3")) continue;
       for (const Json& link : Elements(version, "links")) {
+        if (Text(link, "rel") != "self") continue;
         // Of the link only the path: behind a proxy its host is the one within, and credentials go
-        // only where the user has sent them.
-        if (Text(link, "rel") == "self")
-          return absl::StrCat(HostOf(url), PathOf(Text(link, "href")));
+        // only where the user has sent them. A proxy may also have another path than the host
+        // within.
+        const std::string path = PathOf(Text(link, "href"));
+        if (absl::StartsWith(path, PathOf(url))) return absl::StrCat(HostOf(url), path);
       }
       return otherwise;
     }

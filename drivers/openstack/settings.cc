@@ -4,10 +4,12 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "absl/types/span.h"
 #include "drivers/openstack/clouds_yaml.h"
 #include "drivers/openstack/flag_names.h"
 #include "drivers/sdk/cloud/choices.h"
@@ -24,6 +26,15 @@ constexpr size_t kMaxUserDataBytes = 65'535 / 4 * 3;
 constexpr absl::string_view kRootMayLogIn = "#cloud-config\ndisable_root: false\n";
 
 constexpr absl::string_view kNone = "none";
+
+// As YAML 1.1 writes them.
+constexpr absl::string_view kNo[] = {"false", "no", "off"};
+constexpr absl::string_view kYes[] = {"true", "yes", "on"};
+
+bool IsOneOf(absl::string_view text, absl::Span<const absl::string_view> words) {
+  const std::string lower = absl::AsciiStrToLower(text);
+  return std::find(words.begin(), words.end(), lower) != words.end();
+}
 
 using CloudValues = std::map<std::string, std::string>;
 
@@ -138,9 +149,8 @@ absl::StatusOr<std::string> ReadPem(const Merge& merge, const std::string& key) 
 
 absl::StatusOr<common::HttpTls> ReadTls(const Options& options, const Merge& merge) {
   common::HttpTls tls;
-  const std::string verify = merge.Value("verify");
-  tls.verify = !options.GetBool(kInsecureFlag) &&
-               !(verify == "false" || verify == "False" || verify == "no" || verify == "off");
+  tls.verify = !options.GetBool(kInsecureFlag) && !IsOneOf(merge.Value("verify"), kNo) &&
+               !IsOneOf(merge.Value("insecure"), kYes);
   tls.ca_pem = options.GetString(kCaCertTextFlag);
   if (tls.ca_pem.empty()) {
     DM_ASSIGN_OR_RETURN(tls.ca_pem, ReadPem(merge, "cacert"));
@@ -193,6 +203,12 @@ absl::StatusOr<Login> ReadLogin(const Options& options) {
                                               " is not supported; make an application credential, "
                                               "or give a token with --",
                                               kTokenFlag));
+  }
+  const std::string profile = merge.Value("profile");
+  if (who.auth_url.empty() && !profile.empty()) {
+    return BadOption(kCloudFlag,
+                     absl::StrCat("the profile \"", profile,
+                                  "\" is not looked up; write its auth_url into clouds.yaml"));
   }
   DM_ASSIGN_OR_RETURN(who.tls, ReadTls(options, merge));
   DM_RETURN_IF_ERROR(CheckComplete(who));

@@ -256,6 +256,10 @@ absl::Status Choose(const common::CallScope& call, const CloudClient& cloud, con
   state.set_image_id(image->id);
   state.set_flavor_id(flavor->id);
   if (plan.boot_from_volume) {
+    if (plan.volume_gib > 0 && plan.volume_gib < image->min_disk_gib) {
+      return PreCreateCheckFailed(absl::StrCat("--", prefix, "-volume-size: image ", image->name,
+                                               " needs ", image->min_disk_gib, " GiB"));
+    }
     state.set_volume_gib(plan.volume_gib > 0
                              ? plan.volume_gib
                              : std::max({flavor->disk_gib, image->min_disk_gib, int64_t{10}}));

@@ -207,6 +207,14 @@ absl::Status ServerCreator::EnsureFloatingIp(const Port& port) {
     if (taken.ok() || (!MayHaveHappened(taken.status()) && !absl::IsAborted(taken.status()))) break;
     DM_RETURN_IF_ERROR(call_.Check());
   }
+  if (absl::IsNotFound(taken.status())) {
+    // ExternalGatewayForFloatingIPNotFound.
+    return common::Error(
+        absl::StatusCode::kFailedPrecondition, machine::v1::ERROR_REASON_HOST_COMMAND_FAILED,
+        absl::StrCat(taken.status().message(),
+                     "; a floating IP needs a router between the machine's network and that of --",
+                     cloud_.access().flag_prefix, "-floatingip-pool"));
+  }
   if (!taken.ok()) return taken.status();
   state_.set_floating_ip(taken->ip);
   return absl::OkStatus();

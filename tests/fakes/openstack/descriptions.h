@@ -11,7 +11,7 @@ inline constexpr char kIdentityDescription[] = R"json({
   "paths": {
     "/": {"get": {}},
     "/v3/auth/projects": {"get": {}},
-    "/v3/auth/tokens": {"post": {"requestBody": {"required": true, "content": {"application/json": {
+    "/v3/auth/tokens": {"get": {}, "post": {"requestBody": {"required": true, "content": {"application/json": {
       "schema": {"type": "object", "required": ["auth"], "properties": {
         "auth": {"type": "object", "required": ["identity"], "properties": {
           "identity": {"type": "object", "required": ["methods"], "properties": {

@@ -132,6 +132,7 @@ void FakeOpenStack::AddRoutes() {
   const std::string& compute = compute_base_;
   AddOpen("GET", "/identity/", &FakeOpenStack::Versions);
   AddOpen("POST", "/identity/v3/auth/tokens", &FakeOpenStack::SignIn);
+  Add("GET", "/identity/v3/auth/tokens", &FakeOpenStack::ShowToken);
   AddOpen("POST", "/v2.0/tokens", &FakeOpenStack::SignInV2);
   Add("GET", "/identity/v3/auth/projects", &FakeOpenStack::ListProjects);
   Add("GET", "/compute/", &FakeOpenStack::ComputeVersions);
@@ -226,23 +227,39 @@ Response FakeOpenStack::SignIn(const Request& request) {
     scope = {{"project", {{"id", kProjectId}}}};
   }
   if (!known) return Unauthorized();
-  Json token = {{"methods", {method}},
-                {"user", {{"id", kUserId}, {"name", "demo"}}},
-                {"issued_at", absl::FormatTime(absl::Now())},
-                {"expires_at", Expiry()}};
-  if (!scope.is_null()) {
+  const bool scoped = !scope.is_null();
+  if (scoped) {
     const Json& project = scope["project"];
     const bool demo = project.contains("id")
                           ? project["id"] == kProjectId
                           : project["name"] == "demo" && project.contains("domain") &&
                                 IsDefaultDomain(project["domain"]);
     if (!demo) return Unauthorized();
-    token["project"] = {{"id", kProjectId}, {"name", "demo"}};
-    token["catalog"] = Catalog();
   }
+  const std::string token = NewToken();
+  if (!scoped) unscoped_.insert(token);
   return {.status = 201,
-          .body = Json{{"token", token}}.dump(),
-          .headers = {{"X-Subject-Token", NewToken()}}};
+          .body = Json{{"token", TokenJson(method, scoped)}}.dump(),
+          .headers = {{"X-Subject-Token", token}}};
+}
+
+FakeOpenStack::Json FakeOpenStack::TokenJson(const std::string& method, bool scoped) const {
+  Json token = {{"methods", {method}},
+                {"user", {{"id", kUserId}, {"name", "demo"}}},
+                {"issued_at", absl::FormatTime(absl::Now())},
+                {"expires_at", Expiry()}};
+  if (!scoped) return token;
+  token["project"] = {
+      {"id", kProjectId}, {"name", "demo"}, {"domain", {{"id", "default"}, {"name", "Default"}}}};
+  token["catalog"] = Catalog();
+  return token;
+}
+
+Response FakeOpenStack::ShowToken(const Request& request) {
+  const std::string token = request.Header("X-Subject-Token");
+  if (!tokens_.contains(token)) return RefuseOpenStack(404, "Could not find token.");
+  return {.body = Json{{"token", TokenJson("password", !unscoped_.contains(token))}}.dump(),
+          .headers = {{"X-Subject-Token", token}}};
 }
 
 Response FakeOpenStack::SignInV2(const Request& request) {

@@ -109,6 +109,9 @@ class FakeOpenStack final : public FakeServer {
 
   Response Versions(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response SignIn(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Response ShowToken(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  /// What a token says of itself; of the project only where it is for one.
+  Json TokenJson(const std::string& method, bool scoped) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response SignInV2(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response ListProjects(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Json Catalog() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -174,6 +177,8 @@ class FakeOpenStack final : public FakeServer {
   std::string expiry_format_ ABSL_GUARDED_BY(mu_);
   absl::Duration token_lifetime_ ABSL_GUARDED_BY(mu_) = absl::Hours(1);
   std::set<std::string> tokens_ ABSL_GUARDED_BY(mu_);
+  /// Those of them that are for no project.
+  std::set<std::string> unscoped_ ABSL_GUARDED_BY(mu_);
   bool ignore_stop_ ABSL_GUARDED_BY(mu_) = false;
   std::string fail_next_ ABSL_GUARDED_BY(mu_);
   size_t server_limit_ ABSL_GUARDED_BY(mu_) = 5000;
