@@ -1,7 +1,8 @@
 // What the published description in MACHINE_SPECS_DIR leaves out of Exoscale's API and the driver
-// uses (anti-affinity groups, private networks), written from what the driver needs. It has not
-// been compared with the vendor's reference: a test that passes here shows that the driver sends
-// what we believe to be right, no more.
+// uses (anti-affinity groups, private networks). Paths, methods and fields are those of the whole
+// description, https://openapi-v2.exoscale.com/source.json, as clients generated from it have them
+// (egoscale's v3/operations.go and exoscale-rs's AntiAffinityGroupApi.md and PrivateNetworkApi.md,
+// read in November 2026); the lengths are from the reference of other names there.
 #ifndef TESTS_FAKES_EXOSCALE_MORE_PATHS_H_
 #define TESTS_FAKES_EXOSCALE_MORE_PATHS_H_
 

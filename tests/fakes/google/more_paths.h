@@ -1,5 +1,8 @@
 // What the published description in MACHINE_SPECS_DIR leaves out of Compute Engine's API and the
-// driver uses, written from the API's reference.
+// driver uses, written from the API's reference:
+//   networks   https://cloud.google.com/compute/docs/reference/rest/v1/networks/list
+//   images     https://cloud.google.com/compute/docs/reference/rest/v1/images/list
+//   diskTypes  https://cloud.google.com/compute/docs/reference/rest/v1/diskTypes/list
 #ifndef TESTS_FAKES_GOOGLE_MORE_PATHS_H_
 #define TESTS_FAKES_GOOGLE_MORE_PATHS_H_
 

@@ -1,7 +1,9 @@
 // What the published table in MACHINE_SPECS_DIR leaves out of SoftLayer's API and the driver uses
 // (lists of the account, options and check of an order, tags, security groups), in the table's
-// format, written from what the driver needs. It has not been compared with the vendor's reference:
-// a test that passes here shows that the driver sends what we believe to be right, no more.
+// format. Methods are those of https://sldn.softlayer.com/reference/services/; what setTags (one
+// text) and addRules (one list of rules) take was read in the client that the vendor generates from
+// it, softlayer-go's services/virtual.go and services/network.go. Which fields of a rule are
+// required is ours.
 #ifndef TESTS_FAKES_SOFTLAYER_MORE_METHODS_H_
 #define TESTS_FAKES_SOFTLAYER_MORE_METHODS_H_
 
