@@ -10,7 +10,6 @@ constexpr absl::string_view kSshUserFlag = "template-ssh-user";
 constexpr absl::string_view kUserDataFlag = "template-userdata";
 constexpr absl::string_view kUserDataTextFlag = "template-userdata-text";
 constexpr absl::string_view kKeyPathFlag = "template-ssh-key-path";
-constexpr absl::string_view kEndpointFlag = "template-endpoint";
 
 constexpr size_t kMaxUserDataBytes = 64 << 10;
 

@@ -12,6 +12,7 @@
 namespace machine::driver::template_cloud {
 
 inline constexpr absl::string_view kTokenFlag = "template-token";
+inline constexpr absl::string_view kEndpointFlag = "template-endpoint";
 inline constexpr absl::string_view kRegionFlag = "template-region";
 inline constexpr absl::string_view kSizeFlag = "template-size";
 inline constexpr absl::string_view kImageFlag = "template-image";
