@@ -11,8 +11,8 @@
 #include "drivers/exoscale/catalog.h"
 #include "drivers/exoscale/settings.h"
 #include "drivers/sdk/cloud/names.h"
-#include "drivers/sdk/test_machine.h"
-#include "services/common/status/status.h"
+#include "drivers/sdk/conformance/cloud_options_suite.h"
+#include "drivers/sdk/conformance/cloud_suite.h"
 #include "tests/fakes/exoscale/fake_exoscale.h"
 
 namespace machine::driver::exoscale {
@@ -24,73 +24,130 @@ using machine::v1::OptionValue;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 
 using Strings = std::vector<std::string>;
 
-constexpr char kUid[] = "0f8fad5b-d9cb-469f-a165-70867728950e";
 constexpr char kCreate[] = "POST /v2/instance";
 constexpr char kList[] = "GET /v2/instance";
+constexpr char kAct[] = "PUT /v2/instance/{id}";
 
-Timing FastTiming() {
-  const Backoff fast = {absl::Milliseconds(1), absl::Milliseconds(2)};
-  return {.poll = fast,
-          .retry = fast,
-          .settling = {.looks = 6, .backoff = fast},
-          .grace = absl::Seconds(30)};
-}
+class ExoscaleCloud final : public CloudOf<FakeExoscale, ExoscaleDriver> {
+ public:
+  ExoscaleCloud()
+      : CloudOf(std::make_unique<FakeExoscale>(),
+                std::make_unique<ExoscaleDriver>(FastTiming<Timing>())) {}
 
-class ExoscaleDriverTest : public testing::Test {
- protected:
-  ExoscaleDriverTest() : driver_(FastTiming()) {
-    EXPECT_TRUE(driver_.Init({.log = common::Logger(common::Severity::kError, "test")}).ok());
+  CloudFacts Facts() const override {
+    return {.create = kCreate,
+            .stop = kAct,
+            .start = kAct,
+            .stop_advice = "",  // There is nothing stronger than stop.
+            .kill_asks_the_guest = true,
+            .wrong_credentials = SecretOption(kSecretFlag, "wrong-secret"),
+            .refusal = {"--exoscale-api-secret-key"},
+            .check_reads = {"GET /v2/template"},
+            // One list, and another look.
+            .batch = {.machines = 250, .requests = 2},
+            .killed = {.route = kList, .after = 1, .reply_lost = true},
+            .may_make_twice = true,
+            .requests_of_a_life = 20};
+  }
+  std::vector<OptionValue> Account() override {
+    return {SecretOption(kKeyFlag, FakeExoscale::kKey),
+            SecretOption(kSecretFlag, FakeExoscale::kSecret), Option(kUrlFlag, fake->url())};
   }
 
-  MachineSpec Machine(const std::vector<OptionValue>& more = {}, absl::string_view uid = kUid) {
-    std::vector<OptionValue> values = {SecretOption(kKeyFlag, FakeExoscale::kKey),
-                                       SecretOption(kSecretFlag, FakeExoscale::kSecret),
-                                       Option(kUrlFlag, fake_.url())};
-    values.insert(values.end(), more.begin(), more.end());
-    MachineSpec machine;
-    machine.uid = std::string(uid);
-    machine.name = "dev.One";
-    machine.ssh_public_key = std::string(kTestKey);
-    const absl::StatusOr<Options> options = MakeOptions(driver_, values);
-    EXPECT_TRUE(options.ok()) << options.status();
-    if (options.ok()) machine.options = *options;
-    return machine;
+  std::vector<std::string> Instances() override { return fake->InstanceNames(); }
+  void ExpectNothingLeft() override {
+    EXPECT_THAT(fake->InstanceNames(), IsEmpty());
+    EXPECT_THAT(fake->KeyNames(), IsEmpty());
+    EXPECT_THAT(fake->SecurityGroupNames(), IsEmpty());
+    EXPECT_THAT(fake->AffinityGroupNames(), IsEmpty());
+  }
+  bool Checked() override { return fake->checked(); }
+
+  void HoldShutdown(bool hold) override { fake->IgnoreStop(hold); }
+  void ReachLimit() override { fake->SetLimit(0); }
+  void AddInstances(int count) override { fake->AddInstances(count); }
+  MachineState StateOf(absl::string_view word, absl::string_view) override {
+    return StateOfInstance(word);
   }
 
-  std::unique_ptr<DriverCall> Call() { return MakeCall(kUid, record_); }
-
-  // Creates, and remembers the state in `machine`.
-  absl::StatusOr<Observation> Create(MachineSpec& machine) {
-    absl::StatusOr<Observation> made = driver_.Create(*Call(), machine);
-    if (!record_.checkpoints.empty()) machine.state = record_.checkpoints.back();
-    return made;
+  static std::vector<FaultRow> Faults() {
+    using Kind = Fault::Kind;
+    return Joined(
+        CommonFaults({.create = kCreate,
+                      .list = kList,
+                      .poll = "GET /v2/instance/{id}",
+                      .read = "GET /v2/template"}),
+        {
+            {"LostKeyReply", {.kind = Kind::kLoseReply, .route = "POST /v2/ssh-key"}},
+            {"Key500", {.kind = Kind::kStatus, .route = "POST /v2/ssh-key"}},
+            {"LostGroupReply", {.kind = Kind::kLoseReply, .route = "POST /v2/security-group"}},
+            {"LostRuleReply",
+             {.kind = Kind::kLoseReply, .route = "POST /v2/security-group/{id}/rules"}},
+            {"OperationUnread",
+             {.kind = Kind::kStatus, .route = "GET /v2/operation/{id}", .times = 3}},
+        });
   }
-
-  MachineState Inspect(const MachineSpec& machine) {
-    const auto seen = driver_.Inspect(*Call(), machine);
-    EXPECT_TRUE(seen.ok()) << seen.status();
-    return seen.ok() ? seen->state() : machine::v1::MACHINE_STATE_ERROR;
+  static std::vector<FaultRow> RemoveFaults() {
+    return CommonRemoveFaults("DELETE /v2/instance/{id}", kList);
   }
-
-  void ExpectNothing() const {
-    EXPECT_THAT(fake_.InstanceNames(), IsEmpty());
-    EXPECT_THAT(fake_.KeyNames(), IsEmpty());
-    EXPECT_THAT(fake_.SecurityGroupNames(), IsEmpty());
-    EXPECT_THAT(fake_.AffinityGroupNames(), IsEmpty());
+  static std::vector<StateRow> States() {
+    return {
+        {"starting", machine::v1::MACHINE_STATE_STARTING},
+        {"running", machine::v1::MACHINE_STATE_RUNNING},
+        {"migrating", machine::v1::MACHINE_STATE_RUNNING},
+        {"stopping", machine::v1::MACHINE_STATE_STOPPING},
+        {"stopped", machine::v1::MACHINE_STATE_STOPPED},
+        {"error", machine::v1::MACHINE_STATE_ERROR},
+        {"destroying", machine::v1::MACHINE_STATE_REMOVING},
+        {"destroyed", machine::v1::MACHINE_STATE_NOT_FOUND},
+        {"expunging", machine::v1::MACHINE_STATE_NOT_FOUND},
+        {"unknown", machine::v1::MACHINE_STATE_UNSPECIFIED},
+    };
   }
-
-  FakeExoscale fake_;
-  CallRecord record_;
-  ExoscaleDriver driver_;
+  static std::vector<CheckRow> Checks() {
+    return {
+        {"UnknownZone", {Option(kZoneFlag, "ch-mars-1")}, {"\"ch-mars-1\"; there are ch-gva-2"}},
+        {"UnknownType", {Option(kProfileFlag, "giant")}, {"memory.large, standard.medium"}},
+        {"TypeOfAnotherZone", {Option(kProfileFlag, "huge")}, {"in zone ch-gva-2"}},
+        {"TypeThatIsNotAllowed", {Option(kProfileFlag, "gpu2.small")}, {"for this account"}},
+        {"UnknownImage", {Option(kImageFlag, "beos")}, {"debian-12"}},
+        {"RetiredImage", {Option(kImageFlag, "ubuntu-14.04")}, {"newest Ubuntu LTS"}},
+        {"RetiredLongName", {Option(kImageFlag, "Linux Ubuntu 16.04 LTS 64-bit")}, {"is gone"}},
+        {"DiskTooSmall",
+         {Option(kImageFlag, "Windows Server 2022")},
+         {"at least 100 GB"},
+         "--exoscale-disk-size"},
+        {"UnknownKey", {Option(kKeyNameFlag, "nokey")}, {"--exoscale-key-name"}},
+        {"UnknownNetwork", {Option(kPrivateNetworkFlag, "nonet")}, {"private network in zone"}},
+        {"RetiredEndpoint",
+         {Option(kUrlFlag, "https://api.exoscale.ch/compute")},
+         {"has shut down; leave --exoscale-url"}},
+    };
+  }
+  static std::vector<BadOptionRow> BadOptions() {
+    return {
+        {"SecretWithALineEnd", {SecretOption(kSecretFlag, "abc\nX-Evil: 1")}},
+        {"KeyWithAComma", {SecretOption(kKeyFlag, "abc,expires=9")}},
+        {"PlainHttp", {Option(kUrlFlag, "http://api.example.com")}},
+        {"ZoneThatIsAHost", {Option(kZoneFlag, "evil.example.com/")}},
+        {"LabelWithoutValue", {Option("exoscale-label", Strings{"team"})}},
+        {"BadCidr", {Option(kOpenCidrFlag, Strings{"everybody"})}},
+        {"SmallDisk", {Option(kDiskFlag, int64_t{5})}},
+        {"PrivateWithoutNetwork", {BoolOption(kPrivateOnlyFlag, true)}},
+        {"TooMuchUserData", {Option("exoscale-userdata-text", std::string(30'000, 'x'))}},
+    };
+  }
+  static std::vector<ImportRow> BadImports() {
+    return {{"Empty", ""}, {"NoObject", "[]"}, {"NoId", R"({"Id": ""})"}};
+  }
 };
+INSTANTIATE_CLOUD_SUITE(ExoscaleCloud);
+INSTANTIATE_CLOUD_OPTIONS_SUITE(ExoscaleCloud);
 
-TEST_F(ExoscaleDriverTest, ReportsWhetherRequestsAreCheckedAgainstThePublishedDescription) {
-  if (!fake_.checked()) GTEST_SKIP() << "MACHINE_SPECS_DIR has no description of Exoscale";
-}
+class ExoscaleDriverTest : public CloudFixture<ExoscaleCloud> {};
 
 TEST_F(ExoscaleDriverTest, CreatesWithDefaultsThatAreFoundByQuery) {
   MachineSpec machine = Machine();
@@ -106,9 +163,9 @@ TEST_F(ExoscaleDriverTest, CreatesWithDefaultsThatAreFoundByQuery) {
   EXPECT_EQ(fake_.NameOf(asked["template"]["id"]), "Linux Ubuntu 24.04 LTS 64-bit");
   EXPECT_EQ(asked["disk-size"], 50);
   EXPECT_EQ(asked["public-ip-assignment"], "inet4");
-  EXPECT_EQ(asked["ssh-keys"], nlohmann::json({{{"name", UidTag(kUid)}}}));
-  EXPECT_EQ(asked["labels"],
-            nlohmann::json({{"machine-uid", kUid}, {"machine-orchestrator", kTestOrchestrator}}));
+  EXPECT_EQ(asked["ssh-keys"], nlohmann::json({{{"name", UidTag(kTestUid)}}}));
+  EXPECT_EQ(asked["labels"], nlohmann::json({{"machine-uid", kTestUid},
+                                             {"machine-orchestrator", kTestOrchestrator}}));
   EXPECT_THAT(fake_.RulesOf("docker-machine"),
               ElementsAre("22 0.0.0.0/0", "2376 0.0.0.0/0", "3376 0.0.0.0/0"));
   const machine::v1::Endpoint& endpoint = made->endpoint();
@@ -116,7 +173,7 @@ TEST_F(ExoscaleDriverTest, CreatesWithDefaultsThatAreFoundByQuery) {
   EXPECT_EQ(endpoint.ssh_user(), "ubuntu");
   EXPECT_EQ(endpoint.docker_url(), absl::StrCat("tcp://", endpoint.ip_addresses(0), ":2376"));
   EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
-  ExpectNothing();
+  ExpectNothingLeft();
 }
 
 TEST_F(ExoscaleDriverTest, CreatesWhatIsAskedFor) {
@@ -168,7 +225,7 @@ TEST_F(ExoscaleDriverTest, AMachineWithoutAPublicAddressIsReachedInItsPrivateNet
   ASSERT_TRUE(seen.ok()) << seen.status();
   EXPECT_EQ(seen->front().endpoint().docker_url(), "tcp://10.0.0.2:2376");
   EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
-  ExpectNothing();
+  ExpectNothingLeft();
 }
 
 TEST_F(ExoscaleDriverTest, AGroupThatAnotherMachineUsesStays) {
@@ -179,7 +236,7 @@ TEST_F(ExoscaleDriverTest, AGroupThatAnotherMachineUsesStays) {
   EXPECT_TRUE(driver_.Remove(*Call(), first).ok());
   EXPECT_THAT(fake_.SecurityGroupNames(), ElementsAre("docker-machine"));
   EXPECT_TRUE(driver_.Remove(*Call(), second).ok());
-  ExpectNothing();
+  ExpectNothingLeft();
 }
 
 TEST_F(ExoscaleDriverTest, AnOperationThatFailsSaysWhy) {
@@ -189,7 +246,7 @@ TEST_F(ExoscaleDriverTest, AnOperationThatFailsSaysWhy) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("does not fit the template"));
   EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
-  ExpectNothing();
+  ExpectNothingLeft();
 }
 
 TEST_F(ExoscaleDriverTest, AMachineThatWasImportedIsKnownByItsId) {
@@ -209,206 +266,7 @@ TEST_F(ExoscaleDriverTest, AMachineThatWasImportedIsKnownByItsId) {
   EXPECT_EQ(seen->front().endpoint().ssh_user(), "root");
   EXPECT_TRUE(driver_.Remove(*Call(), imported).ok());
   EXPECT_THAT(fake_.InstanceNames(), IsEmpty());
-  EXPECT_THAT(fake_.KeyNames(), ElementsAre(UidTag(kUid)));
-}
-
-TEST_F(ExoscaleDriverTest, ListsWhatAnOrchestratorMade) {
-  MachineSpec machine = Machine();
-  ASSERT_TRUE(Create(machine).ok());
-  const auto listed = driver_.ListInstances(*Call(), kTestOrchestrator, machine.options);
-  ASSERT_TRUE(listed.ok()) << listed.status();
-  ASSERT_EQ(listed->size(), 1u);
-  EXPECT_EQ(listed->front().machine_uid(), kUid);
-  EXPECT_THAT(*driver_.ListInstances(*Call(), "another", machine.options), IsEmpty());
-}
-
-// Whatever goes wrong on the way, a create that is tried again ends with one instance, and a remove
-// with none.
-struct FaultCase {
-  absl::string_view label;
-  Fault fault;
-  int lag = 0;
-};
-class FaultTest : public ExoscaleDriverTest, public testing::WithParamInterface<FaultCase> {};
-TEST_P(FaultTest, EndsWithOneInstanceAndThenNone) {
-  fake_.SetLag(GetParam().lag);
-  fake_.Order(GetParam().fault);
-  MachineSpec machine = Machine();
-  absl::StatusOr<Observation> made = Create(machine);
-  // As the orchestrator does with errors that may pass.
-  for (int i = 0; i < 3 && !made.ok() && IsTransient(made.status()); ++i) made = Create(machine);
-  ASSERT_TRUE(made.ok()) << made.status();
-  EXPECT_EQ(fake_.pending_faults(), 0);
-  EXPECT_EQ(fake_.InstanceNames().size(), 1u);
-  EXPECT_EQ(made->state(), machine::v1::MACHINE_STATE_RUNNING);
-  const absl::Status removed = driver_.Remove(*Call(), machine);
-  EXPECT_TRUE(removed.ok()) << removed;
-  ExpectNothing();
-}
-INSTANTIATE_TEST_SUITE_P(
-    Faults, FaultTest,
-    testing::ValuesIn<FaultCase>({
-        {"ThrottledCreate", {.kind = Fault::Kind::kThrottle, .route = kCreate}},
-        {"Create500", {.kind = Fault::Kind::kStatus, .route = kCreate}},
-        {"Create500ButMade", {.kind = Fault::Kind::kStatusAfterEffect, .route = kCreate}},
-        {"Create500ButMadeAndUnseen",
-         {.kind = Fault::Kind::kStatusAfterEffect, .route = kCreate},
-         4},
-        {"LostReply", {.kind = Fault::Kind::kLoseReply, .route = kCreate}},
-        {"LostReplyAndUnseen", {.kind = Fault::Kind::kLoseReply, .route = kCreate}, 4},
-        {"GarbageCreate", {.kind = Fault::Kind::kGarbage, .route = kCreate}},
-        {"UnseenForAWhile", {.kind = Fault::Kind::kGarbage, .route = "GET /v2/template"}, 5},
-        {"LostKeyReply", {.kind = Fault::Kind::kLoseReply, .route = "POST /v2/ssh-key"}},
-        {"Key500", {.kind = Fault::Kind::kStatus, .route = "POST /v2/ssh-key"}},
-        {"LostGroupReply", {.kind = Fault::Kind::kLoseReply, .route = "POST /v2/security-group"}},
-        {"LostRuleReply",
-         {.kind = Fault::Kind::kLoseReply, .route = "POST /v2/security-group/{id}/rules"}},
-        {"OperationUnread",
-         {.kind = Fault::Kind::kStatus, .route = "GET /v2/operation/{id}", .times = 3}},
-        {"GarbageList", {.kind = Fault::Kind::kGarbage, .route = kList}},
-        {"List500", {.kind = Fault::Kind::kStatus, .route = kList, .times = 2}},
-        {"PollsFail", {.kind = Fault::Kind::kStatus, .route = "GET /v2/instance/{id}", .times = 7}},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
-
-TEST_F(ExoscaleDriverTest, PowerIsAGoalHoweverOftenAnswersAreLost) {
-  MachineSpec machine = Machine();
-  ASSERT_TRUE(Create(machine).ok());
-  const char* const kAct = "PUT /v2/instance/{id}";
-  for (const Fault::Kind kind : {Fault::Kind::kLoseReply, Fault::Kind::kStatus,
-                                 Fault::Kind::kStatusAfterEffect, Fault::Kind::kThrottle}) {
-    fake_.Order({.kind = kind, .route = kAct});
-    const auto stopped = driver_.Stop(*Call(), machine, std::nullopt);
-    ASSERT_TRUE(stopped.ok()) << stopped.status();
-    EXPECT_EQ(stopped->endpoint().docker_url(), "");
-    fake_.Order({.kind = kind, .route = kAct});
-    const auto started = driver_.Start(*Call(), machine);
-    ASSERT_TRUE(started.ok()) << started.status();
-    EXPECT_EQ(started->state(), machine::v1::MACHINE_STATE_RUNNING);
-  }
-}
-
-TEST_F(ExoscaleDriverTest, AMachineThatDoesNotStopIsWaitedForAsLongAsAsked) {
-  MachineSpec machine = Machine();
-  ASSERT_TRUE(Create(machine).ok());
-  fake_.IgnoreStop(true);
-  const auto stopped = driver_.Stop(*Call(), machine, absl::Milliseconds(50));
-  EXPECT_EQ(common::ReasonOf(stopped.status()), machine::v1::ERROR_REASON_STEP_TIMEOUT);
-  EXPECT_EQ(Inspect(machine), machine::v1::MACHINE_STATE_RUNNING);
-  fake_.IgnoreStop(false);
-  EXPECT_TRUE(driver_.Kill(*Call(), machine).ok());
-  EXPECT_EQ(Inspect(machine), machine::v1::MACHINE_STATE_STOPPED);
-  EXPECT_TRUE(driver_.Restart(*Call(), machine).ok());
-  EXPECT_EQ(Inspect(machine), machine::v1::MACHINE_STATE_RUNNING);
-}
-
-TEST_F(ExoscaleDriverTest, TheLimitOfTheAccountIsAQuota) {
-  fake_.SetLimit(0);
-  MachineSpec machine = Machine();
-  EXPECT_EQ(common::ReasonOf(Create(machine).status()), machine::v1::ERROR_REASON_PROVIDER_QUOTA);
-}
-
-TEST_F(ExoscaleDriverTest, AWrongSecretIsNamedAndNotShown) {
-  const absl::Status status =
-      driver_.PreCreateCheck(*Call(), Machine({SecretOption(kSecretFlag, "wrong-secret")}));
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("--exoscale-api-secret-key"));
-  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("wrong-secret")));
-}
-
-struct StateCase {
-  absl::string_view status;
-  MachineState state;
-};
-class StateTest : public testing::TestWithParam<StateCase> {};
-TEST_P(StateTest, IsOurs) { EXPECT_EQ(StateOfInstance(GetParam().status), GetParam().state); }
-INSTANTIATE_TEST_SUITE_P(States, StateTest,
-                         testing::ValuesIn<StateCase>({
-                             {"starting", machine::v1::MACHINE_STATE_STARTING},
-                             {"running", machine::v1::MACHINE_STATE_RUNNING},
-                             {"migrating", machine::v1::MACHINE_STATE_RUNNING},
-                             {"stopping", machine::v1::MACHINE_STATE_STOPPING},
-                             {"stopped", machine::v1::MACHINE_STATE_STOPPED},
-                             {"error", machine::v1::MACHINE_STATE_ERROR},
-                             {"destroying", machine::v1::MACHINE_STATE_REMOVING},
-                             {"destroyed", machine::v1::MACHINE_STATE_NOT_FOUND},
-                             {"expunging", machine::v1::MACHINE_STATE_NOT_FOUND},
-                             {"unknown", machine::v1::MACHINE_STATE_UNSPECIFIED},
-                         }),
-                         [](const auto& info) { return std::string(info.param.status); });
-
-struct CheckCase {
-  absl::string_view label;
-  OptionValue option;
-  /// A part of the message.
-  absl::string_view words;
-};
-class CheckTest : public ExoscaleDriverTest, public testing::WithParamInterface<CheckCase> {};
-TEST_P(CheckTest, SaysWhatExists) {
-  const absl::Status status = driver_.PreCreateCheck(*Call(), Machine({GetParam().option}));
-  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr(std::string(GetParam().words)));
-}
-INSTANTIATE_TEST_SUITE_P(
-    Options, CheckTest,
-    testing::ValuesIn<CheckCase>({
-        {"UnknownZone", Option(kZoneFlag, "ch-mars-1"), "\"ch-mars-1\"; there are ch-gva-2"},
-        {"UnknownType", Option(kProfileFlag, "giant"), "memory.large, standard.medium"},
-        {"TypeOfAnotherZone", Option(kProfileFlag, "huge"), "in zone ch-gva-2"},
-        {"TypeThatIsNotAllowed", Option(kProfileFlag, "gpu2.small"), "for this account"},
-        {"UnknownImage", Option(kImageFlag, "beos"), "debian-12"},
-        {"RetiredImage", Option(kImageFlag, "ubuntu-14.04"), "newest Ubuntu LTS"},
-        {"RetiredLongName", Option(kImageFlag, "Linux Ubuntu 16.04 LTS 64-bit"), "is gone"},
-        {"DiskTooSmall", Option(kImageFlag, "Windows Server 2022"), "at least 100 GB"},
-        {"UnknownKey", Option(kKeyNameFlag, "nokey"), "--exoscale-key-name"},
-        {"UnknownNetwork", Option(kPrivateNetworkFlag, "nonet"), "private network in zone"},
-        {"RetiredEndpoint", Option(kUrlFlag, "https://api.exoscale.ch/compute"),
-         "has shut down; leave --exoscale-url"},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
-
-struct BadOptionCase {
-  absl::string_view label;
-  OptionValue option;
-};
-class BadOptionTest : public testing::TestWithParam<BadOptionCase> {};
-TEST_P(BadOptionTest, IsRefusedByName) {
-  const ExoscaleDriver driver;
-  const auto options = MakeOptions(
-      driver, {SecretOption(kKeyFlag, "k"), SecretOption(kSecretFlag, "s"), GetParam().option});
-  EXPECT_EQ(options.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(options.status().message()), HasSubstr("--exoscale-"));
-}
-INSTANTIATE_TEST_SUITE_P(Options, BadOptionTest,
-                         testing::ValuesIn<BadOptionCase>({
-                             {"SecretWithALineEnd", SecretOption(kSecretFlag, "abc\nX-Evil: 1")},
-                             {"KeyWithAComma", SecretOption(kKeyFlag, "abc,expires=9")},
-                             {"PlainHttp", Option(kUrlFlag, "http://api.example.com")},
-                             {"ZoneThatIsAHost", Option(kZoneFlag, "evil.example.com/")},
-                             {"LabelWithoutValue", Option("exoscale-label", Strings{"team"})},
-                             {"BadCidr", Option(kOpenCidrFlag, Strings{"everybody"})},
-                             {"SmallDisk", Option(kDiskFlag, int64_t{5})},
-                             {"PrivateWithoutNetwork", BoolOption(kPrivateOnlyFlag, true)},
-                             {"TooMuchUserData",
-                              Option("exoscale-userdata-text", std::string(30'000, 'x'))},
-                         }),
-                         [](const auto& info) { return std::string(info.param.label); });
-
-TEST_F(ExoscaleDriverTest, BatchInspectReadsEachZoneOnce) {
-  fake_.AddInstances(250);
-  std::vector<MachineSpec> machines;
-  for (int i = 0; i < 250; ++i) machines.push_back(Machine({}, absl::StrCat(i)));
-  machines.push_back(Machine({}, "unknown"));
-  fake_.ForgetRequests();
-  const auto seen = driver_.BatchInspect(*Call(), machines);
-  ASSERT_TRUE(seen.ok()) << seen.status();
-  ASSERT_EQ(seen->size(), 251u);
-  for (int i = 0; i < 250; ++i) {
-    EXPECT_EQ((*seen)[i].state(), machine::v1::MACHINE_STATE_RUNNING) << i;
-  }
-  EXPECT_EQ(seen->back().state(), machine::v1::MACHINE_STATE_NOT_FOUND);
-  // One list, and another look for the one that is missing.
-  EXPECT_EQ(fake_.CountOf(""), 2);
+  EXPECT_THAT(fake_.KeyNames(), ElementsAre(UidTag(kTestUid)));
 }
 
 TEST(ShortNameTest, IsWhatTheOriginalTook) {
