@@ -8,15 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "drivers/exoscale/catalog.h"
 #include "drivers/exoscale/settings.h"
-#include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::exoscale {
 namespace {
 
-// What a change of power may take at the provider before something is wrong there.
-constexpr absl::Duration kPowerLimit = absl::Minutes(5);
 // Machines of a batch that are asked for one by one when the list lacks them.
 constexpr size_t kMaxSingleLooks = 20;
 // Any zone's API has the list of all zones.
@@ -65,8 +62,78 @@ class ZoneView {
   std::map<std::string, Addresses> leases_;
 };
 
-absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const ExoscaleApi& api,
-                                                    const AccountMachines& machines) {
+}  // namespace
+
+DriverInfo ExoscaleDriver::info() const { return CloudDriverInfo("exoscale", absl::Minutes(5)); }
+
+Flags ExoscaleDriver::flags() const { return ExoscaleFlags(); }
+
+absl::Status ExoscaleDriver::Init(const DriverEnvironment&) {
+  http_ = std::make_unique<common::HttpClient>();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<ExoscaleApi>> ExoscaleDriver::AccountIn(const Options& options,
+                                                                       absl::string_view zone) {
+  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options, zone));
+  return accounts_.Of(
+      absl::StrCat(credentials.endpoint, "\n", credentials.key, "\n", credentials.secret), [&] {
+        return std::make_shared<ExoscaleApi>(*http_, credentials.endpoint, credentials.key,
+                                             credentials.secret, timing_.retry);
+      });
+}
+
+absl::StatusOr<std::shared_ptr<ExoscaleApi>> ExoscaleDriver::AccountOf(const Options& options) {
+  return AccountIn(options, "");
+}
+
+absl::Status ExoscaleDriver::Validate(Options& options) const {
+  return ReadCredentials(options).status();
+}
+
+absl::Status ExoscaleDriver::PreCreateCheck(DriverCall& call, const MachineSpec& machine) {
+  DM_RETURN_IF_ERROR(CheckRetiredValues(machine.options));
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  // A zone that does not exist has no host to ask.
+  DM_ASSIGN_OR_RETURN(const auto anywhere, AccountIn(machine.options, kZoneThatAnswers));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  WarnOf(call, settings);
+  absl::Status status = CheckZone(call, *anywhere, settings);
+  if (absl::IsUnavailable(status)) status = CheckZone(call, *api, settings);
+  if (status.ok()) status = CheckSettings(call, *api, settings);
+  return ExplainCheck(status, absl::StrCat("--", kKeyFlag, ", --", kSecretFlag),
+                      absl::StrCat("--", kUrlFlag));
+}
+
+absl::StatusOr<Observation> ExoscaleDriver::Create(DriverCall& call, const MachineSpec& machine) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  return InstanceCreator(call, *api, timing_, machine, settings).Run();
+}
+
+absl::StatusOr<std::optional<Instance>> ExoscaleDriver::Find(DriverCall& call,
+                                                             const ExoscaleApi& api,
+                                                             const MachineSpec& machine) {
+  return FindInstance(call, api, machine);
+}
+
+MachineState ExoscaleDriver::StateIn(const Instance& instance) const {
+  return StateOfInstance(instance.state);
+}
+
+absl::Status ExoscaleDriver::Act(DriverCall& call, const ExoscaleApi& api, const Instance& instance,
+                                 absl::string_view action) {
+  return api.Act(call, instance.id, action);
+}
+
+absl::StatusOr<Observation> ExoscaleDriver::Observe(DriverCall& call, const ExoscaleApi& api,
+                                                    const MachineSpec& machine,
+                                                    const Instance& instance) {
+  return ZoneView(call, api).Observe(instance, machine);
+}
+
+absl::StatusOr<std::vector<Observation>> ExoscaleDriver::InspectAll(
+    DriverCall& call, const ExoscaleApi& api, const AccountMachines& machines) {
   DM_ASSIGN_OR_RETURN(const std::vector<Instance> instances, api.ListInstances(call));
   std::map<std::string, const Instance*> by_uid;
   std::map<std::string, const Instance*> by_id;
@@ -100,119 +167,9 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const Exos
   return observations;
 }
 
-}  // namespace
-
-DriverInfo ExoscaleDriver::info() const {
-  DriverInfo info;
-  info.name = "exoscale";
-  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
-                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
-  info.ssh_timeout = absl::Minutes(5);
-  return info;
-}
-
-Flags ExoscaleDriver::flags() const { return ExoscaleFlags(); }
-
-absl::Status ExoscaleDriver::Init(const DriverEnvironment&) {
-  http_ = std::make_unique<common::HttpClient>();
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::shared_ptr<ExoscaleApi>> ExoscaleDriver::AccountOf(const Options& options,
-                                                                       absl::string_view zone) {
-  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options, zone));
-  return accounts_.Of(
-      absl::StrCat(credentials.endpoint, "\n", credentials.key, "\n", credentials.secret), [&] {
-        return std::make_shared<ExoscaleApi>(*http_, credentials.endpoint, credentials.key,
-                                             credentials.secret, timing_.retry);
-      });
-}
-
-absl::Status ExoscaleDriver::Validate(Options& options) const {
-  return ReadCredentials(options).status();
-}
-
-absl::Status ExoscaleDriver::PreCreateCheck(DriverCall& call, const MachineSpec& machine) {
-  DM_RETURN_IF_ERROR(CheckRetiredValues(machine.options));
-  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  // A zone that does not exist has no host to ask.
-  DM_ASSIGN_OR_RETURN(const auto anywhere, AccountOf(machine.options, kZoneThatAnswers));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  WarnOf(call, settings);
-  absl::Status status = CheckZone(call, *anywhere, settings);
-  if (absl::IsUnavailable(status)) status = CheckZone(call, *api, settings);
-  if (status.ok()) status = CheckSettings(call, *api, settings);
-  if (absl::IsUnauthenticated(status)) {
-    const bool trusted = common::ReasonOf(status) != machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED;
-    return common::Annotate(status, trusted ? absl::StrCat("--", kKeyFlag, ", --", kSecretFlag)
-                                            : absl::StrCat("--", kUrlFlag));
-  }
-  // Somebody waits for the answer: a provider that is down is no reason to try for half an hour.
-  return absl::IsUnavailable(status) ? PreCreateCheckFailed(status.message()) : status;
-}
-
-absl::StatusOr<Observation> ExoscaleDriver::Create(DriverCall& call, const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  return InstanceCreator(call, *api, timing_, machine, settings).Run();
-}
-
-absl::StatusOr<Observation> ExoscaleDriver::Bring(DriverCall& call, const MachineSpec& machine,
-                                                  MachineState wanted, absl::string_view verb,
-                                                  absl::Duration limit) {
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const Instance instance,
-                      BringTo(call, *api, timing_, machine, wanted, verb, limit));
-  return ZoneView(call, *api).Observe(instance, machine);
-}
-
-absl::StatusOr<Observation> ExoscaleDriver::Start(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Starting instance...");
-  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, "start", kPowerLimit);
-}
-
-absl::StatusOr<Observation> ExoscaleDriver::Stop(DriverCall& call, const MachineSpec& machine,
-                                                 std::optional<absl::Duration> grace) {
-  call.Progress("Stopping instance...");
-  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, "stop",
-               grace.value_or(timing_.grace));
-}
-
-absl::StatusOr<Observation> ExoscaleDriver::Kill(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Powering off instance...");
-  // The API has one way to stop: the guest is asked, and powered off when it does not obey.
-  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, "stop", kPowerLimit);
-}
-
-absl::StatusOr<Observation> ExoscaleDriver::Restart(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Restarting instance...");
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const Instance instance, RequireInstance(call, *api, machine));
-  if (StateOfInstance(instance.state) == machine::v1::MACHINE_STATE_RUNNING) {
-    DM_RETURN_IF_ERROR(call.Check());
-    DM_RETURN_IF_ERROR(api->Act(call, instance.id, "reboot"));
-  }
-  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, "start", kPowerLimit);
-}
-
-absl::Status ExoscaleDriver::Remove(DriverCall& call, const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  call.Progress("Removing instance...");
-  return RemoveAll(call, *api, timing_, machine);
-}
-
-absl::StatusOr<Observation> ExoscaleDriver::Inspect(DriverCall& call, const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const std::optional<Instance> instance, FindInstance(call, *api, machine));
-  if (!instance.has_value()) return NotFoundObservation();
-  return ZoneView(call, *api).Observe(*instance, machine);
-}
-
-absl::StatusOr<std::vector<Observation>> ExoscaleDriver::BatchInspect(
-    DriverCall& call, absl::Span<const MachineSpec> machines) {
-  return InspectByAccount<ExoscaleApi>(
-      machines, [&](const MachineSpec& machine) { return AccountOf(machine.options); },
-      [&](ExoscaleApi& api, const AccountMachines& share) { return InspectAll(call, api, share); });
+absl::Status ExoscaleDriver::RemoveAllOf(DriverCall& call, const ExoscaleApi& api,
+                                         const MachineSpec& machine) {
+  return RemoveAll(call, api, timing_, machine);
 }
 
 absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ExoscaleDriver::ListInstances(

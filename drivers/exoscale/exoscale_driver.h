@@ -9,14 +9,18 @@
 #include "drivers/exoscale/exoscale_api.h"
 #include "drivers/exoscale/machine_instance.h"
 #include "drivers/sdk/cloud/accounts.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/driver.h"
 #include "services/common/http/http_client.h"
 
 namespace machine::driver::exoscale {
 
-class ExoscaleDriver final : public Driver {
+class ExoscaleDriver final : public InstanceDriver<ExoscaleApi, Instance> {
  public:
-  explicit ExoscaleDriver(Timing timing = {}) : timing_(timing) {}
+  // The API has one way to stop: the guest is asked, and powered off when it does not obey.
+  explicit ExoscaleDriver(Timing timing = {})
+      : InstanceDriver({.provider = "Exoscale", .kill = "stop"}, timing.poll, timing.grace),
+        timing_(timing) {}
 
   DriverInfo info() const override;
   Flags flags() const override;
@@ -24,27 +28,27 @@ class ExoscaleDriver final : public Driver {
   absl::Status Validate(Options& options) const override;
   absl::Status PreCreateCheck(DriverCall& call, const MachineSpec& machine) override;
   absl::StatusOr<Observation> Create(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Start(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Stop(DriverCall& call, const MachineSpec& machine,
-                                   std::optional<absl::Duration> grace) override;
-  absl::StatusOr<Observation> Kill(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Restart(DriverCall& call, const MachineSpec& machine) override;
-  absl::Status Remove(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Inspect(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<std::vector<Observation>> BatchInspect(
-      DriverCall& call, absl::Span<const MachineSpec> machines) override;
   absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ListInstances(
       DriverCall& call, absl::string_view orchestrator_id, const Options& options) override;
   absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine) override;
 
  private:
-  /// In the zone of the options, or in `zone`.
-  absl::StatusOr<std::shared_ptr<ExoscaleApi>> AccountOf(const Options& options,
-                                                         absl::string_view zone = "");
-  /// See BringTo().
-  absl::StatusOr<Observation> Bring(DriverCall& call, const MachineSpec& machine,
-                                    MachineState wanted, absl::string_view verb,
-                                    absl::Duration limit);
+  absl::StatusOr<std::shared_ptr<ExoscaleApi>> AccountOf(const Options& options) override;
+  absl::StatusOr<std::optional<Instance>> Find(DriverCall& call, const ExoscaleApi& api,
+                                               const MachineSpec& machine) override;
+  MachineState StateIn(const Instance& instance) const override;
+  absl::Status Act(DriverCall& call, const ExoscaleApi& api, const Instance& instance,
+                   absl::string_view action) override;
+  absl::StatusOr<Observation> Observe(DriverCall& call, const ExoscaleApi& api,
+                                      const MachineSpec& machine,
+                                      const Instance& instance) override;
+  absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const ExoscaleApi& api,
+                                                      const AccountMachines& machines) override;
+  absl::Status RemoveAllOf(DriverCall& call, const ExoscaleApi& api,
+                           const MachineSpec& machine) override;
+  /// In `zone`, whatever the options say.
+  absl::StatusOr<std::shared_ptr<ExoscaleApi>> AccountIn(const Options& options,
+                                                         absl::string_view zone);
 
   const Timing timing_;
   std::unique_ptr<common::HttpClient> http_;

@@ -31,14 +31,6 @@ constexpr StateWord kStates[] = {
 // Of Exoscale's Ubuntu templates; imported machines do not say.
 constexpr absl::string_view kUsualUser = "ubuntu";
 
-absl::Status DidNotObey(const MachineSpec& machine, MachineState wanted, absl::Duration limit) {
-  const bool stop = wanted == machine::v1::MACHINE_STATE_STOPPED;
-  return common::Error(
-      absl::StatusCode::kDeadlineExceeded, machine::v1::ERROR_REASON_STEP_TIMEOUT,
-      absl::StrCat("machine ", machine.name, stop ? " is not off" : " does not run", " after ",
-                   absl::FormatDuration(limit)));
-}
-
 // What is still in use, or may not be deleted by this key, stays.
 absl::Status LeftOver(const absl::Status& deleted) {
   return IsTransient(deleted) ? deleted : absl::OkStatus();
@@ -135,32 +127,6 @@ absl::StatusOr<std::optional<Instance>> FindInstance(const common::CallScope& ca
   std::vector<Instance> ours = InstancesOf(std::move(all), machine.uid, state.instance_id());
   if (ours.empty()) return std::nullopt;
   return std::move(ours.front());
-}
-
-absl::StatusOr<Instance> RequireInstance(const common::CallScope& call, const ExoscaleApi& api,
-                                         const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(std::optional<Instance> instance, FindInstance(call, api, machine));
-  if (instance.has_value()) return *std::move(instance);
-  return InstanceGone(absl::StrCat("Exoscale has no instance of machine ", machine.name));
-}
-
-absl::StatusOr<Instance> BringTo(const common::CallScope& call, const ExoscaleApi& api,
-                                 const Timing& timing, const MachineSpec& machine,
-                                 MachineState wanted, absl::string_view verb,
-                                 absl::Duration limit) {
-  const absl::Time deadline = absl::Now() + limit;
-  bool asked = false;
-  return Await<Instance>(call, timing.poll, [&]() -> absl::StatusOr<std::optional<Instance>> {
-    DM_ASSIGN_OR_RETURN(Instance instance, RequireInstance(call, api, machine));
-    if (StateOfInstance(instance.state) == wanted) return instance;
-    if (absl::Now() >= deadline) return DidNotObey(machine, wanted, limit);
-    if (!asked) {
-      DM_RETURN_IF_ERROR(call.Check());
-      DM_RETURN_IF_ERROR(api.Act(call, instance.id, verb));
-      asked = true;
-    }
-    return std::nullopt;
-  });
 }
 
 absl::Status RemoveAll(const common::CallScope& call, const ExoscaleApi& api, const Timing& timing,

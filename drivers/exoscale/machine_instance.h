@@ -55,16 +55,6 @@ absl::StatusOr<std::optional<Instance>> FindInstance(const common::CallScope& ca
                                                      const ExoscaleApi& api,
                                                      const MachineSpec& machine);
 
-/// The same, or InstanceGone().
-absl::StatusOr<Instance> RequireInstance(const common::CallScope& call, const ExoscaleApi& api,
-                                         const MachineSpec& machine);
-
-/// Brings the instance to `wanted` by `verb`, unless it is there, and waits `limit`.
-/// Errors: InstanceGone(); DEADLINE_EXCEEDED STEP_TIMEOUT when it does not get there.
-absl::StatusOr<Instance> BringTo(const common::CallScope& call, const ExoscaleApi& api,
-                                 const Timing& timing, const MachineSpec& machine,
-                                 MachineState wanted, absl::string_view verb, absl::Duration limit);
-
 /// Deletes all that was made for the machine, whatever point its create reached, and groups of ours
 /// that nobody uses any longer.
 absl::Status RemoveAll(const common::CallScope& call, const ExoscaleApi& api, const Timing& timing,

@@ -32,14 +32,6 @@ bool IsReclaimed(const Guest& guest) {
   return absl::StrContains(absl::AsciiStrToLower(guest.transaction), "reclaim");
 }
 
-absl::Status DidNotObey(const MachineSpec& machine, MachineState wanted, absl::Duration limit) {
-  const bool stop = wanted == machine::v1::MACHINE_STATE_STOPPED;
-  return common::Error(
-      absl::StatusCode::kDeadlineExceeded, machine::v1::ERROR_REASON_STEP_TIMEOUT,
-      absl::StrCat("machine ", machine.name, stop ? " is not off" : " does not run", " after ",
-                   absl::FormatDuration(limit), stop ? "; kill it if it must be" : ""));
-}
-
 absl::Status RemoveKey(const common::CallScope& call, const SoftLayerApi& api,
                        absl::string_view label, int64_t imported_id) {
   DM_ASSIGN_OR_RETURN(const std::vector<SshKey> keys, api.ListSshKeys(call));
@@ -138,34 +130,6 @@ absl::StatusOr<std::optional<Guest>> FindGuest(const common::CallScope& call,
   std::vector<Guest> ours = GuestsOf(std::move(all), machine.uid, state.guest_id());
   if (ours.empty()) return std::nullopt;
   return std::move(ours.front());
-}
-
-absl::StatusOr<Guest> RequireGuest(const common::CallScope& call, const SoftLayerApi& api,
-                                   const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(std::optional<Guest> guest, FindGuest(call, api, machine));
-  if (guest.has_value()) return *std::move(guest);
-  return InstanceGone(absl::StrCat("SoftLayer has no virtual guest of machine ", machine.name));
-}
-
-absl::StatusOr<Guest> BringTo(const common::CallScope& call, const SoftLayerApi& api,
-                              const Timing& timing, const MachineSpec& machine, MachineState wanted,
-                              absl::string_view method, absl::Duration limit) {
-  const absl::Time deadline = absl::Now() + limit;
-  bool asked = false;
-  return Await<Guest>(call, timing.poll, [&]() -> absl::StatusOr<std::optional<Guest>> {
-    DM_ASSIGN_OR_RETURN(Guest guest, RequireGuest(call, api, machine));
-    const MachineState now = StateOfGuest(StateWordOf(guest));
-    const bool busy = !guest.transaction.empty();
-    if (now == wanted && !busy) return guest;
-    if (absl::Now() >= deadline) return DidNotObey(machine, wanted, limit);
-    if (!asked && !busy && now != wanted) {
-      DM_RETURN_IF_ERROR(call.Check());
-      const bool paused = now == machine::v1::MACHINE_STATE_PAUSED && method == "powerOn";
-      DM_RETURN_IF_ERROR(api.Act(call, guest.id, paused ? "resume" : method));
-      asked = true;
-    }
-    return std::nullopt;
-  });
 }
 
 absl::Status RemoveAll(const common::CallScope& call, const SoftLayerApi& api, const Timing& timing,

@@ -52,19 +52,8 @@ Mark ReadMark(const Guest& guest);
 absl::StatusOr<std::optional<Guest>> FindGuest(const common::CallScope& call,
                                                const SoftLayerApi& api, const MachineSpec& machine);
 
-/// The same, or InstanceGone().
-absl::StatusOr<Guest> RequireGuest(const common::CallScope& call, const SoftLayerApi& api,
-                                   const MachineSpec& machine);
-
 /// Those of `all` that were made for `uid`, the one with `known_id` first.
 std::vector<Guest> GuestsOf(std::vector<Guest> all, absl::string_view uid, int64_t known_id);
-
-/// Brings the guest to `wanted` by `method`, unless it is there, waits `limit`, and until no
-/// transaction is under way. Errors: InstanceGone(); DEADLINE_EXCEEDED STEP_TIMEOUT when it does
-/// not get there.
-absl::StatusOr<Guest> BringTo(const common::CallScope& call, const SoftLayerApi& api,
-                              const Timing& timing, const MachineSpec& machine, MachineState wanted,
-                              absl::string_view method, absl::Duration limit);
 
 /// Deletes all that was made for the machine, whatever point its create reached.
 absl::Status RemoveAll(const common::CallScope& call, const SoftLayerApi& api, const Timing& timing,

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
 #include "drivers/softlayer/catalog.h"
 #include "drivers/softlayer/settings.h"
@@ -15,8 +14,6 @@
 namespace machine::driver::softlayer {
 namespace {
 
-// What a change of power may take at the provider before something is wrong there.
-constexpr absl::Duration kPowerLimit = absl::Minutes(5);
 // Machines of a batch that are asked for one by one when the list lacks them.
 constexpr size_t kMaxSingleLooks = 20;
 
@@ -31,8 +28,72 @@ void WarnOf(DriverCall& call, const Settings& settings) {
   }
 }
 
-absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const SoftLayerApi& api,
-                                                    const AccountMachines& machines) {
+}  // namespace
+
+DriverInfo SoftLayerDriver::info() const { return CloudDriverInfo("softlayer", absl::Minutes(10)); }
+
+Flags SoftLayerDriver::flags() const { return SoftLayerFlags(); }
+
+absl::Status SoftLayerDriver::Init(const DriverEnvironment&) {
+  http_ = std::make_unique<common::HttpClient>();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<SoftLayerApi>> SoftLayerDriver::AccountOf(const Options& options) {
+  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options));
+  return accounts_.Of(
+      absl::StrCat(credentials.endpoint, "\n", credentials.user, "\n", credentials.api_key), [&] {
+        return std::make_shared<SoftLayerApi>(*http_, credentials.endpoint, credentials.user,
+                                              credentials.api_key, timing_.retry);
+      });
+}
+
+absl::Status SoftLayerDriver::Validate(Options& options) const {
+  DM_RETURN_IF_ERROR(ReadCredentials(options).status());
+  return ReadSettings(options).status();
+}
+
+absl::Status SoftLayerDriver::PreCreateCheck(DriverCall& call, const MachineSpec& machine) {
+  DM_RETURN_IF_ERROR(CheckRetiredValues(machine.options));
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  WarnOf(call, settings);
+  return ExplainCheck(CheckSettings(call, *api, settings),
+                      absl::StrCat("--", kUserFlag, ", --", kApiKeyFlag),
+                      absl::StrCat("--", kEndpointFlag));
+}
+
+absl::StatusOr<Observation> SoftLayerDriver::Create(DriverCall& call, const MachineSpec& machine) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  return InstanceCreator(call, *api, timing_, machine, settings).Run();
+}
+
+absl::StatusOr<std::optional<Guest>> SoftLayerDriver::Find(DriverCall& call,
+                                                           const SoftLayerApi& api,
+                                                           const MachineSpec& machine) {
+  return FindGuest(call, api, machine);
+}
+
+MachineState SoftLayerDriver::StateIn(const Guest& guest) const {
+  return StateOfGuest(StateWordOf(guest));
+}
+
+absl::Status SoftLayerDriver::Act(DriverCall& call, const SoftLayerApi& api, const Guest& guest,
+                                  absl::string_view action) {
+  const bool paused = StateIn(guest) == machine::v1::MACHINE_STATE_PAUSED;
+  return api.Act(call, guest.id, paused && action == "powerOn" ? "resume" : action);
+}
+
+absl::StatusOr<Observation> SoftLayerDriver::Observe(DriverCall&, const SoftLayerApi&,
+                                                     const MachineSpec& machine,
+                                                     const Guest& guest) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+  return ObservationOf(guest, settings);
+}
+
+absl::StatusOr<std::vector<Observation>> SoftLayerDriver::InspectAll(
+    DriverCall& call, const SoftLayerApi& api, const AccountMachines& machines) {
   DM_ASSIGN_OR_RETURN(const std::vector<Guest> guests, api.ListGuests(call));
   std::map<std::string, const Guest*> by_uid;
   std::map<int64_t, const Guest*> by_id;
@@ -65,117 +126,9 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const Soft
   return observations;
 }
 
-}  // namespace
-
-DriverInfo SoftLayerDriver::info() const {
-  DriverInfo info;
-  info.name = "softlayer";
-  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
-                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
-  info.ssh_timeout = absl::Minutes(10);
-  return info;
-}
-
-Flags SoftLayerDriver::flags() const { return SoftLayerFlags(); }
-
-absl::Status SoftLayerDriver::Init(const DriverEnvironment&) {
-  http_ = std::make_unique<common::HttpClient>();
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::shared_ptr<SoftLayerApi>> SoftLayerDriver::AccountOf(const Options& options) {
-  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options));
-  return accounts_.Of(
-      absl::StrCat(credentials.endpoint, "\n", credentials.user, "\n", credentials.api_key), [&] {
-        return std::make_shared<SoftLayerApi>(*http_, credentials.endpoint, credentials.user,
-                                              credentials.api_key, timing_.retry);
-      });
-}
-
-absl::Status SoftLayerDriver::Validate(Options& options) const {
-  DM_RETURN_IF_ERROR(ReadCredentials(options).status());
-  return ReadSettings(options).status();
-}
-
-absl::Status SoftLayerDriver::PreCreateCheck(DriverCall& call, const MachineSpec& machine) {
-  DM_RETURN_IF_ERROR(CheckRetiredValues(machine.options));
-  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  WarnOf(call, settings);
-  const absl::Status status = CheckSettings(call, *api, settings);
-  if (absl::IsUnauthenticated(status)) {
-    const bool trusted = common::ReasonOf(status) != machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED;
-    return common::Annotate(status, trusted ? absl::StrCat("--", kUserFlag, ", --", kApiKeyFlag)
-                                            : absl::StrCat("--", kEndpointFlag));
-  }
-  // Somebody waits for the answer: a provider that is down is no reason to try for half an hour.
-  return absl::IsUnavailable(status) ? PreCreateCheckFailed(status.message()) : status;
-}
-
-absl::StatusOr<Observation> SoftLayerDriver::Create(DriverCall& call, const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  return InstanceCreator(call, *api, timing_, machine, settings).Run();
-}
-
-absl::StatusOr<Observation> SoftLayerDriver::Bring(DriverCall& call, const MachineSpec& machine,
-                                                   MachineState wanted, absl::string_view verb,
-                                                   absl::Duration limit) {
-  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const Guest guest,
-                      BringTo(call, *api, timing_, machine, wanted, verb, limit));
-  return ObservationOf(guest, settings);
-}
-
-absl::StatusOr<Observation> SoftLayerDriver::Start(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Starting virtual guest...");
-  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, "powerOn", kPowerLimit);
-}
-
-absl::StatusOr<Observation> SoftLayerDriver::Stop(DriverCall& call, const MachineSpec& machine,
-                                                  std::optional<absl::Duration> grace) {
-  call.Progress("Stopping virtual guest...");
-  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, "powerOffSoft",
-               grace.value_or(timing_.grace));
-}
-
-absl::StatusOr<Observation> SoftLayerDriver::Kill(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Powering off virtual guest...");
-  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, "powerOff", kPowerLimit);
-}
-
-absl::StatusOr<Observation> SoftLayerDriver::Restart(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Restarting virtual guest...");
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const Guest guest, RequireGuest(call, *api, machine));
-  if (StateOfGuest(StateWordOf(guest)) == machine::v1::MACHINE_STATE_RUNNING) {
-    DM_RETURN_IF_ERROR(call.Check());
-    DM_RETURN_IF_ERROR(api->Act(call, guest.id, "rebootSoft"));
-  }
-  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, "powerOn", kPowerLimit);
-}
-
-absl::Status SoftLayerDriver::Remove(DriverCall& call, const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  call.Progress("Removing virtual guest...");
-  return RemoveAll(call, *api, timing_, machine);
-}
-
-absl::StatusOr<Observation> SoftLayerDriver::Inspect(DriverCall& call, const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const std::optional<Guest> guest, FindGuest(call, *api, machine));
-  return guest.has_value() ? ObservationOf(*guest, settings) : NotFoundObservation();
-}
-
-absl::StatusOr<std::vector<Observation>> SoftLayerDriver::BatchInspect(
-    DriverCall& call, absl::Span<const MachineSpec> machines) {
-  return InspectByAccount<SoftLayerApi>(
-      machines, [&](const MachineSpec& machine) { return AccountOf(machine.options); },
-      [&](SoftLayerApi& api, const AccountMachines& share) {
-        return InspectAll(call, api, share);
-      });
+absl::Status SoftLayerDriver::RemoveAllOf(DriverCall& call, const SoftLayerApi& api,
+                                          const MachineSpec& machine) {
+  return RemoveAll(call, api, timing_, machine);
 }
 
 absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> SoftLayerDriver::ListInstances(

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "drivers/sdk/cloud/accounts.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/driver.h"
 #include "drivers/softlayer/machine_instance.h"
 #include "drivers/softlayer/softlayer_api.h"
@@ -14,9 +15,17 @@
 
 namespace machine::driver::softlayer {
 
-class SoftLayerDriver final : public Driver {
+class SoftLayerDriver final : public InstanceDriver<SoftLayerApi, Guest> {
  public:
-  explicit SoftLayerDriver(Timing timing = {}) : timing_(timing) {}
+  explicit SoftLayerDriver(Timing timing = {})
+      : InstanceDriver({.provider = "SoftLayer",
+                        .instance = "virtual guest",
+                        .start = "powerOn",
+                        .stop = "powerOffSoft",
+                        .kill = "powerOff",
+                        .reboot = "rebootSoft"},
+                       timing.poll, timing.grace),
+        timing_(timing) {}
 
   DriverInfo info() const override;
   Flags flags() const override;
@@ -24,25 +33,24 @@ class SoftLayerDriver final : public Driver {
   absl::Status Validate(Options& options) const override;
   absl::Status PreCreateCheck(DriverCall& call, const MachineSpec& machine) override;
   absl::StatusOr<Observation> Create(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Start(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Stop(DriverCall& call, const MachineSpec& machine,
-                                   std::optional<absl::Duration> grace) override;
-  absl::StatusOr<Observation> Kill(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Restart(DriverCall& call, const MachineSpec& machine) override;
-  absl::Status Remove(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Inspect(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<std::vector<Observation>> BatchInspect(
-      DriverCall& call, absl::Span<const MachineSpec> machines) override;
   absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ListInstances(
       DriverCall& call, absl::string_view orchestrator_id, const Options& options) override;
   absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine) override;
 
  private:
-  absl::StatusOr<std::shared_ptr<SoftLayerApi>> AccountOf(const Options& options);
-  /// See BringTo().
-  absl::StatusOr<Observation> Bring(DriverCall& call, const MachineSpec& machine,
-                                    MachineState wanted, absl::string_view verb,
-                                    absl::Duration limit);
+  absl::StatusOr<std::shared_ptr<SoftLayerApi>> AccountOf(const Options& options) override;
+  absl::StatusOr<std::optional<Guest>> Find(DriverCall& call, const SoftLayerApi& api,
+                                            const MachineSpec& machine) override;
+  MachineState StateIn(const Guest& guest) const override;
+  bool IsBusy(const Guest& guest) const override { return !guest.transaction.empty(); }
+  absl::Status Act(DriverCall& call, const SoftLayerApi& api, const Guest& guest,
+                   absl::string_view action) override;
+  absl::StatusOr<Observation> Observe(DriverCall& call, const SoftLayerApi& api,
+                                      const MachineSpec& machine, const Guest& guest) override;
+  absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const SoftLayerApi& api,
+                                                      const AccountMachines& machines) override;
+  absl::Status RemoveAllOf(DriverCall& call, const SoftLayerApi& api,
+                           const MachineSpec& machine) override;
 
   const Timing timing_;
   std::unique_ptr<common::HttpClient> http_;

@@ -21,14 +21,6 @@ constexpr StateWord kStates[] = {
     {"stopped", machine::v1::MACHINE_STATE_STOPPED},
 };
 
-absl::Status DidNotObey(const MachineSpec& machine, MachineState wanted, absl::Duration limit) {
-  const bool stop = wanted == machine::v1::MACHINE_STATE_STOPPED;
-  return common::Error(
-      absl::StatusCode::kDeadlineExceeded, machine::v1::ERROR_REASON_STEP_TIMEOUT,
-      absl::StrCat("machine ", machine.name, stop ? " is not off" : " does not run", " after ",
-                   absl::FormatDuration(limit), stop ? "; kill it if it must be" : ""));
-}
-
 }  // namespace
 
 MachineState StateOfInstance(absl::string_view status) { return StateOf(kStates, status); }
@@ -71,32 +63,6 @@ absl::StatusOr<std::optional<Instance>> FindInstance(const common::CallScope& ca
   if (instances.empty()) return std::nullopt;
   return *std::min_element(instances.begin(), instances.end(),
                            [](const Instance& a, const Instance& b) { return a.id < b.id; });
-}
-
-absl::StatusOr<Instance> RequireInstance(const common::CallScope& call, const TemplateApi& api,
-                                         const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(std::optional<Instance> instance, FindInstance(call, api, machine));
-  if (instance.has_value()) return *std::move(instance);
-  return InstanceGone(absl::StrCat("the provider has no instance of machine ", machine.name));
-}
-
-absl::StatusOr<Instance> BringTo(const common::CallScope& call, const TemplateApi& api,
-                                 const Timing& timing, const MachineSpec& machine,
-                                 MachineState wanted, absl::string_view verb,
-                                 absl::Duration limit) {
-  const absl::Time deadline = absl::Now() + limit;
-  bool asked = false;
-  return Await<Instance>(call, timing.poll, [&]() -> absl::StatusOr<std::optional<Instance>> {
-    DM_ASSIGN_OR_RETURN(Instance instance, RequireInstance(call, api, machine));
-    if (StateOfInstance(instance.status) == wanted) return instance;
-    if (absl::Now() >= deadline) return DidNotObey(machine, wanted, limit);
-    if (!asked) {
-      DM_RETURN_IF_ERROR(call.Check());
-      DM_RETURN_IF_ERROR(api.Act(call, instance.id, verb));
-      asked = true;
-    }
-    return std::nullopt;
-  });
 }
 
 absl::Status RemoveAll(const common::CallScope& call, const TemplateApi& api, const Timing& timing,

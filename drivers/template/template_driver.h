@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "drivers/sdk/cloud/accounts.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/driver.h"
 #include "drivers/template/machine_instance.h"
 #include "drivers/template/template_api.h"
@@ -14,9 +15,10 @@
 
 namespace machine::driver::template_cloud {
 
-class TemplateDriver final : public Driver {
+class TemplateDriver final : public InstanceDriver<TemplateApi, Instance> {
  public:
-  explicit TemplateDriver(Timing timing = {}) : timing_(timing) {}
+  explicit TemplateDriver(Timing timing = {})
+      : InstanceDriver({.provider = "The provider"}, timing.poll, timing.grace), timing_(timing) {}
 
   DriverInfo info() const override;
   Flags flags() const override;
@@ -24,24 +26,23 @@ class TemplateDriver final : public Driver {
   absl::Status Validate(Options& options) const override;
   absl::Status PreCreateCheck(DriverCall& call, const MachineSpec& machine) override;
   absl::StatusOr<Observation> Create(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Start(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Stop(DriverCall& call, const MachineSpec& machine,
-                                   std::optional<absl::Duration> grace) override;
-  absl::StatusOr<Observation> Kill(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Restart(DriverCall& call, const MachineSpec& machine) override;
-  absl::Status Remove(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Inspect(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<std::vector<Observation>> BatchInspect(
-      DriverCall& call, absl::Span<const MachineSpec> machines) override;
   absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ListInstances(
       DriverCall& call, absl::string_view orchestrator_id, const Options& options) override;
 
  private:
-  absl::StatusOr<std::shared_ptr<TemplateApi>> AccountOf(const Options& options);
-  /// See BringTo().
-  absl::StatusOr<Observation> Bring(DriverCall& call, const MachineSpec& machine,
-                                    MachineState wanted, absl::string_view verb,
-                                    absl::Duration limit);
+  absl::StatusOr<std::shared_ptr<TemplateApi>> AccountOf(const Options& options) override;
+  absl::StatusOr<std::optional<Instance>> Find(DriverCall& call, const TemplateApi& api,
+                                               const MachineSpec& machine) override;
+  MachineState StateIn(const Instance& instance) const override;
+  absl::Status Act(DriverCall& call, const TemplateApi& api, const Instance& instance,
+                   absl::string_view action) override;
+  absl::StatusOr<Observation> Observe(DriverCall& call, const TemplateApi& api,
+                                      const MachineSpec& machine,
+                                      const Instance& instance) override;
+  absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const TemplateApi& api,
+                                                      const AccountMachines& machines) override;
+  absl::Status RemoveAllOf(DriverCall& call, const TemplateApi& api,
+                           const MachineSpec& machine) override;
 
   const Timing timing_;
   std::unique_ptr<common::HttpClient> http_;
