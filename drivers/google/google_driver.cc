@@ -103,7 +103,10 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const Goog
     }
     // Pages shift while they are read, and lists lag: absence is worth another look.
     std::optional<Instance> instance;
-    if (single_looks++ < kMaxSingleLooks) {
+    State state;
+    DM_RETURN_IF_ERROR(machine->ParseState(state));
+    // The list has labelled ones only.
+    if (state.imported() || single_looks++ < kMaxSingleLooks) {
       DM_ASSIGN_OR_RETURN(instance, FindInstance(call, api, *machine, settings));
     }
     observations.push_back(instance.has_value() ? ObservationOf(*instance, settings)
@@ -259,6 +262,13 @@ absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> GoogleDriver::L
     *instance.mutable_observation() = ObservationOf(each, settings);
   }
   return instances;
+}
+
+absl::StatusOr<std::string> GoogleDriver::UpgradeState(DriverCall& call,
+                                                       const MachineSpec& machine) {
+  if (machine.state_version != kImportedStateVersion) return Driver::UpgradeState(call, machine);
+  DM_ASSIGN_OR_RETURN(const State state, ImportedState(machine.state.value_or("")));
+  return state.SerializeAsString();
 }
 
 }  // namespace machine::driver::gce

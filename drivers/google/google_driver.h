@@ -39,6 +39,7 @@ class GoogleDriver final : public Driver {
       DriverCall& call, absl::Span<const MachineSpec> machines) override;
   absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ListInstances(
       DriverCall& call, absl::string_view orchestrator_id, const Options& options) override;
+  absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine) override;
 
  private:
   /// One for each project and set of credentials, so that tokens are kept.

@@ -31,6 +31,7 @@ constexpr char kCreate[] = "POST /compute/v1/projects/{project}/zones/{zone}/ins
 constexpr char kGet[] = "GET /compute/v1/projects/{project}/zones/{zone}/instances/{instance}";
 constexpr char kDelete[] =
     "DELETE /compute/v1/projects/{project}/zones/{zone}/instances/{instance}";
+constexpr char kDeleteDisk[] = "DELETE /compute/v1/projects/{project}/zones/{zone}/disks/{disk}";
 constexpr char kList[] = "GET /compute/v1/projects/{project}/aggregated/instances";
 constexpr char kFirewalls[] = "POST /compute/v1/projects/{project}/global/firewalls";
 constexpr char kZoneOperation[] =
@@ -77,6 +78,51 @@ TEST_F(GoogleDriverTest, CreatesWithDefaultsThatAreFoundByQuery) {
   EXPECT_EQ(endpoint.docker_url(), absl::StrCat("tcp://", endpoint.ip_addresses(0), ":2376"));
   EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
   ExpectNothingLeft();
+}
+
+// What the original docker-machine wrote of a machine: its instance has no label of ours.
+TEST_F(GoogleDriverTest, AnImportedInstanceIsKnownByItsNameAlone) {
+  fake_.AddInstance("old", "");
+  MachineSpec machine = Machine();
+  machine.state_version = kImportedStateVersion;
+  machine.state = R"({"MachineName": "old", "Zone": "us-central1-a"})";
+  const auto state = driver_.UpgradeState(*Call(), machine);
+  ASSERT_TRUE(state.ok()) << state.status();
+  machine.state = *state;
+  EXPECT_EQ(Inspect(machine), machine::v1::MACHINE_STATE_RUNNING);
+  const auto batch = driver_.BatchInspect(*Call(), std::vector<MachineSpec>(25, machine));
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_EQ(batch->back().state(), machine::v1::MACHINE_STATE_RUNNING) << "however many there are";
+  const auto stopped = driver_.Stop(*Call(), machine, std::nullopt);
+  ASSERT_TRUE(stopped.ok()) << stopped.status();
+  EXPECT_EQ(stopped->state(), machine::v1::MACHINE_STATE_STOPPED);
+  EXPECT_TRUE(driver_.Start(*Call(), machine).ok());
+  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
+  EXPECT_THAT(fake_.InstanceNames(), IsEmpty());
+  EXPECT_EQ(fake_.CountOf(kDeleteDisk), 1) << "the original's disks outlive their instances";
+  EXPECT_EQ(Inspect(machine), machine::v1::MACHINE_STATE_NOT_FOUND);
+  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok()) << "nothing is left to do";
+}
+
+TEST_F(GoogleDriverTest, AnImportedMachineWithoutANameSaysSo) {
+  MachineSpec machine = Machine();
+  machine.state_version = kImportedStateVersion;
+  for (const char* const fields : {"", "[]", R"({"MachineName": 7})", R"({"MachineName": ""})"}) {
+    machine.state = fields;
+    EXPECT_EQ(driver_.UpgradeState(*Call(), machine).status().code(),
+              absl::StatusCode::kFailedPrecondition)
+        << fields;
+  }
+}
+
+TEST_F(GoogleDriverTest, AnImportedInstanceThatWasThereBeforeStays) {
+  fake_.AddInstance("old", "");
+  MachineSpec machine = Machine({BoolOption(kUseExistingFlag, true)});
+  machine.state_version = kImportedStateVersion;
+  machine.state = R"({"MachineName": "old", "UseExisting": true})";
+  machine.state = driver_.UpgradeState(*Call(), machine).value();
+  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
+  EXPECT_THAT(fake_.InstanceNames(), ElementsAre("old"));
 }
 
 TEST_F(GoogleDriverTest, CreatesWithEveryOption) {

@@ -36,6 +36,7 @@ class InstanceRemover {
                            return FindInstance(call_, api_, machine_, settings_);
                          }).status());
     }
+    if (state_.imported()) return RemoveImported();
     DM_RETURN_IF_ERROR(common::Annotate(DeleteInstances(), "deleting instance"));
     DM_RETURN_IF_ERROR(common::Annotate(DeleteDisk(), "deleting disk"));
     if (!settings_.open_cidrs.empty()) {
@@ -68,6 +69,22 @@ class InstanceRemover {
                          return std::nullopt;
                        })
         .status();
+  }
+
+  // One that another docker-machine made: its instance and its disk, which has a name of its own
+  // there. The firewall rule is that of all its machines and stays, as does what was the user's.
+  absl::Status RemoveImported() {
+    if (settings_.use_existing) return absl::OkStatus();
+    const auto instance = [&] {
+      return api_.DeleteInstance(call_, settings_.zone, state_.instance(),
+                                 ids_.Next("delete instance"));
+    };
+    DM_RETURN_IF_ERROR(common::Annotate(DeleteAll(instance), "deleting instance"));
+    const auto disk = [&] {
+      return api_.DeleteDisk(call_, settings_.zone, absl::StrCat(state_.instance(), "-disk"),
+                             ids_.Next("delete disk"));
+    };
+    return common::Annotate(DeleteAll(disk), "deleting disk");
   }
 
   // Whatever carries the machine's uid, in whichever zone.

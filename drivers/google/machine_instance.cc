@@ -1,6 +1,7 @@
 #include "drivers/google/machine_instance.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
@@ -128,6 +129,19 @@ Observation ObservationOf(const Instance& instance, const Settings& settings) {
   return observation;
 }
 
+absl::StatusOr<State> ImportedState(absl::string_view driver_json) {
+  const auto fields = nlohmann::json::parse(driver_json, nullptr, /*allow_exceptions=*/false);
+  State state;
+  state.set_imported(true);
+  state.set_created(true);
+  const auto name = fields.is_object() ? fields.find("MachineName") : fields.end();
+  if (name != fields.end() && name->is_string()) state.set_instance(name->get<std::string>());
+  if (!state.instance().empty()) return state;
+  return common::Error(absl::StatusCode::kFailedPrecondition,
+                       machine::v1::ERROR_REASON_INSTANCE_GONE,
+                       "the imported config.json has no MachineName: no instance was made");
+}
+
 absl::StatusOr<std::optional<Instance>> FindInstance(const common::CallScope& call,
                                                      const GoogleApi& api,
                                                      const MachineSpec& machine,
@@ -138,8 +152,10 @@ absl::StatusOr<std::optional<Instance>> FindInstance(const common::CallScope& ca
       state.instance().empty() ? InstanceName(machine, settings) : state.instance();
   DM_ASSIGN_OR_RETURN(std::optional<Instance> instance,
                       api.FindInstance(call, settings.zone, name));
-  // A name alone proves nothing.
-  if (instance.has_value() && instance->Label(kUidLabel) != machine.uid) instance.reset();
+  // A name alone proves nothing, but of one that was imported nothing else is known.
+  if (!state.imported() && instance.has_value() && instance->Label(kUidLabel) != machine.uid) {
+    instance.reset();
+  }
   return instance;
 }
 

@@ -62,7 +62,11 @@ MachineState StateOfInstance(absl::string_view status);
 /// State, endpoint and id of a machine.
 Observation ObservationOf(const Instance& instance, const Settings& settings);
 
-/// The machine's instance, by name, if it carries the machine's uid.
+/// The state of a machine whose `Driver` of another docker-machine's config.json is `driver_json`.
+/// Errors: INSTANCE_GONE when it names no instance.
+absl::StatusOr<State> ImportedState(absl::string_view driver_json);
+
+/// The machine's instance, by name, if it carries the machine's uid or was imported.
 absl::StatusOr<std::optional<Instance>> FindInstance(const common::CallScope& call,
                                                      const GoogleApi& api,
                                                      const MachineSpec& machine,

@@ -102,6 +102,24 @@ TEST_F(RackspaceDriverTest, CreatesWithDefaultsThatAreFoundByQuery) {
   EXPECT_THAT(fake_.KeyPairNames(), IsEmpty());
 }
 
+TEST_F(RackspaceDriverTest, AnImportedServerIsKnownByItsIdAlone) {
+  fake_.AddServers(1);
+  fake_.AddKeyPair("dev-key", "ssh-rsa AAAA");
+  MachineSpec machine = Machine();
+  machine.state = absl::StrCat(R"({"MachineId": ")", fake_.Servers()[0]["id"].get<std::string>(),
+                               R"(", "KeyPairName": "dev-key", "APIKey": "secret"})");
+  machine.state_version = kImportedStateVersion;
+  const auto state = driver_.UpgradeState(*Call(), machine);
+  ASSERT_TRUE(state.ok()) << state.status();
+  machine.state = *state;
+  const auto seen = driver_.Inspect(*Call(), machine);
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  EXPECT_EQ(seen->state(), machine::v1::MACHINE_STATE_RUNNING);
+  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
+  EXPECT_THAT(fake_.ServerNames(), IsEmpty());
+  EXPECT_THAT(fake_.KeyPairNames(), IsEmpty());
+}
+
 TEST_F(RackspaceDriverTest, ReachesItByServiceNetIfAsked) {
   MachineSpec machine = Machine({BoolOption("rackspace-private-address-only", true)});
   const auto made = Create(machine);

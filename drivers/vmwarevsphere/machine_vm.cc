@@ -88,8 +88,12 @@ absl::StatusOr<std::optional<Properties>> FindImported(const common::CallScope& 
                                                        const State& state) {
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
   DM_ASSIGN_OR_RETURN(const Node datacenter, ChooseDatacenter(call, client, settings));
-  DM_ASSIGN_OR_RETURN(const Ref vm, FindByPath(call, client, absl::StrCat(datacenter.path, "/vm"),
-                                               state.imported_name()));
+  // The original put it into --vmwarevsphere-folder, which is below the datacenter's "vm".
+  std::string folder = settings.folder;
+  if (!absl::StartsWith(folder, "/")) {
+    folder = absl::StrCat(datacenter.path, "/vm", folder.empty() ? "" : "/", folder);
+  }
+  DM_ASSIGN_OR_RETURN(const Ref vm, FindByPath(call, client, folder, state.imported_name()));
   if (vm.empty()) return std::nullopt;
   absl::StatusOr<Properties> found = client.RetrieveOne(call, vm, LookPaths());
   if (absl::IsNotFound(found.status())) return std::nullopt;

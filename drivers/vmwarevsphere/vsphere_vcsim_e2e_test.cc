@@ -452,5 +452,24 @@ TEST_F(VcsimE2eTest, ABatchKnowsWhatIsGone) {
   EXPECT_EQ((*seen)[3].state(), machine::v1::MACHINE_STATE_RUNNING);
 }
 
+TEST_F(VcsimE2eTest, AnImportedMachineIsKnownByItsName) {
+  MachineSpec made = Machine({}, kOtherUid, "old");
+  ExpectRunning(Create(made));
+  MachineSpec imported = Machine();
+  imported.state_version = kImportedStateVersion;
+  imported.state = R"({"MachineName": "old", "Password": "secret"})";
+  const auto upgraded = driver_.UpgradeState(*Call(), imported);
+  ASSERT_TRUE(upgraded.ok()) << upgraded.status();
+  imported.state = *upgraded;
+  ExpectRunning(driver_.Inspect(*Call(), imported));
+  const auto batch = driver_.BatchInspect(*Call(), {imported});
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  ExpectRunning(batch->front());
+  ExpectState(driver_.Kill(*Call(), imported), machine::v1::MACHINE_STATE_STOPPED);
+  EXPECT_TRUE(driver_.Remove(*Call(), imported).ok());
+  EXPECT_EQ(vcsim_->Tell("names"), "");
+  ExpectState(driver_.Inspect(*Call(), imported), machine::v1::MACHINE_STATE_NOT_FOUND);
+}
+
 }  // namespace
 }  // namespace machine::driver::vmwarevsphere

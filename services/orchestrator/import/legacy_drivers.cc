@@ -141,6 +141,7 @@ constexpr LegacyField kGoogle[] = {
     {"Scopes", "google-scopes"},
     {"Tags", "google-tags"},
     {"OpenPorts", "google-open-port", Type::kList},
+    {"ServiceAccount", "google-service-account"},
     {"UserName", "google-username"},
     {"SSHUser", "google-username", Type::kString, "UserName"},
 };

@@ -137,6 +137,17 @@ void UpgradeAuth(const ordered_json& config, ordered_json& auth) {
   auth.erase("PrivateKeyPath");
 }
 
+// Before version 2 the machine's own folder stood at the top, and the driver had none: drivers that
+// keep a disk there look for it by the store's.
+void PutStorePath(const ordered_json& config, ordered_json& fields) {
+  const std::string folder = LegacyText(config, "StorePath");
+  if (!LegacyText(fields, "StorePath").empty()) return;
+  for (const char* const parent : {"/machines/", "\\machines\\"}) {
+    const size_t end = folder.rfind(parent);
+    if (end != std::string::npos) fields["StorePath"] = folder.substr(0, end);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<LegacyEntry> ParseLegacyEntry(absl::string_view config_json) {
@@ -145,6 +156,7 @@ absl::StatusOr<LegacyEntry> ParseLegacyEntry(absl::string_view config_json) {
   entry.version = static_cast<int>(LegacyInt(config, "ConfigVersion"));
   entry.driver = LegacyText(config, "DriverName");
   DM_ASSIGN_OR_RETURN(entry.fields, DriverFieldsOf(config));
+  PutStorePath(config, entry.fields);
   const ordered_json& options = ObjectOf(config, "HostOptions");
   const ordered_json& auth = ObjectOf(options, "AuthOptions");
   entry.engine = EngineOf(ObjectOf(options, "EngineOptions"), entry.driver);

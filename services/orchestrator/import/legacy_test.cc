@@ -60,6 +60,15 @@ TEST(LegacyEntryTest, Version0HasItsPathsAndSwarmAtTheTop) {
   EXPECT_TRUE(entry->swarm.master());
   EXPECT_EQ(entry->swarm.discovery(), "consul://h:8500");
   EXPECT_EQ(entry->swarm.host(), "tcp://0.0.0.0:3377");
+  EXPECT_EQ(LegacyText(entry->fields, "StorePath"), "/home/a/.docker/machine")
+      << "the driver finds its disk by it";
+}
+
+TEST(LegacyEntryTest, TheStoreOfAWindowsComputerIsKnown) {
+  const auto entry = ParseLegacyEntry(R"({"DriverName": "hyper-v",
+      "StorePath": "C:\\Users\\a\\.docker\\machine\\machines\\dev", "Driver": {"MachineName": "dev"}})");
+  ASSERT_TRUE(entry.ok()) << entry.status();
+  EXPECT_EQ(LegacyText(entry->fields, "StorePath"), R"(C:\Users\a\.docker\machine)");
 }
 
 TEST(LegacyEntryTest, Version3HasEngineSwarmAndNamesOfTheCertificate) {
