@@ -106,7 +106,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 step "packages"
-"$here/install-deps.sh" --build --test --run
+"$here/install-deps.sh" --build --test --run --package
 # Where sshd was never started as a service, the folder it insists on is missing.
 [ "$(id -u)" != 0 ] || mkdir -p /run/sshd
 

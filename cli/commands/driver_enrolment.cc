@@ -15,8 +15,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "cli/commands/driver_unit.h"
 #include "cli/commands/foreground.h"
 #include "machine/v1/driver_certificates.grpc.pb.h"
 #include "machine/v1/drivers.grpc.pb.h"
@@ -76,11 +78,16 @@ for file in ca.pem key.pem cert.pem; do
   mv "$folder/$file.new" "$folder/$file"
 done
 sed "s|@PROGRAM@|$program|" unit >unit.done
-if ! cmp -s unit.done "/etc/systemd/system/$unit"; then
-  install -m 0644 unit.done "/etc/systemd/system/$unit"
-  systemctl daemon-reload
+# Installs file $1 as $2 where that differs.
+replace() {
+  ! cmp -s "$1" "$2" || return 0
+  install -D -m 0644 "$1" "$2"
   changed=yes
-fi
+}
+replace config "/etc/docker-machine/driver-$name.yaml"
+replace unit.done "/etc/systemd/system/$unit"
+replace near-hypervisor.conf "/etc/systemd/system/$unit.d/near-hypervisor.conf"
+[ -z "$changed" ] || systemctl daemon-reload
 systemctl --quiet enable "$unit"
 if [ -n "$changed" ] || ! systemctl --quiet is-active "$unit"; then
   echo "Starting $unit..."
@@ -97,7 +104,8 @@ unit=machine-driver-$name.service
 }
 program=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "/etc/systemd/system/$unit" 2>/dev/null || true)
 systemctl --quiet disable --now "$unit" 2>/dev/null || true
-rm -rf "/etc/systemd/system/$unit" "/etc/docker-machine/drivers/$name"
+rm -rf "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.d" "/etc/docker-machine/drivers/$name" \
+  "/etc/docker-machine/driver-$name.yaml"
 systemctl daemon-reload
 # Only where this command has put it, and no other driver uses it.
 case $program in
@@ -115,18 +123,18 @@ constexpr char kUnpack[] =
     "elif command -v sudo >/dev/null; then sudo -n sh run.sh; "
     "else echo 'root is needed, or sudo' >&2; exit 1; fi";
 
+// The unit of the packages, as one of a single driver: its program may be anywhere.
 std::string Unit(const DriverEnrolment& enrolment) {
+  return absl::StrReplaceAll(
+      kDriverUnit,
+      {{"/usr/libexec/docker-machine/machine-driver-%i", "@PROGRAM@"}, {"%i", enrolment.name}});
+}
+
+std::string Config(const DriverEnrolment& enrolment) {
   const std::string folder = "/etc/docker-machine/drivers/" + enrolment.name;
-  return absl::StrCat(
-      "[Unit]\nDescription=Docker Machine driver ", enrolment.name,
-      "\nWants=network-online.target\nAfter=network-online.target docker.service\n\n"
-      "[Service]\nExecStart=@PROGRAM@ --listen [::]:",
-      enrolment.port, " --tls-cert ", folder, "/cert.pem --tls-key ", folder, "/key.pem --tls-ca ",
-      folder, "/ca.pem --data-dir /var/lib/docker-machine/drivers/", enrolment.name,
-      "\nStateDirectory=docker-machine docker-machine/drivers/", enrolment.name,
-      "\nStateDirectoryMode=0700\nNoNewPrivileges=yes\nRestart=always\nRestartSec=2\n"
-      // Virtual machines that a driver has started are its children, and outlive it.
-      "KillMode=process\n\n[Install]\nWantedBy=multi-user.target\n");
+  return absl::StrCat("listen: \"[::]:", enrolment.port, "\"\ntls-cert: ", folder,
+                      "/cert.pem\ntls-key: ", folder, "/key.pem\ntls-ca: ", folder,
+                      "/ca.pem\ndata-dir: /var/lib/docker-machine-driver-", enrolment.name, "\n");
 }
 
 // A folder for this user only, removed at the end.
@@ -283,6 +291,8 @@ absl::Status EnrolDriver(CommandContext& context, const DriverEnrolment& enrolme
   DM_RETURN_IF_ERROR(staging.Write("cert.pem", certificate.cert_pem()));
   DM_RETURN_IF_ERROR(staging.Write("key.pem", key.key_pem.view()));
   DM_RETURN_IF_ERROR(staging.Write("unit", Unit(enrolment)));
+  DM_RETURN_IF_ERROR(staging.Write("config", Config(enrolment)));
+  DM_RETURN_IF_ERROR(staging.Write("near-hypervisor.conf", kNearHypervisor));
   // Both are plain words.
   DM_RETURN_IF_ERROR(staging.Write(
       "run.sh", absl::StrCat("set -- ", enrolment.name, " ", enrolment.driver, "\n", kInstall)));

@@ -113,8 +113,9 @@ absl::StatusOr<Operation> OperationRunner::Follow(Active& active) {
     if (left()) break;
     fruitless = sequence > before ? 0 : fruitless + 1;
     const bool lagged = common::ReasonOf(status) == machine::v1::ERROR_REASON_WATCH_LAGGED;
-    if (fruitless > kMaxFruitlessStreams ||
-        !(status.ok() || lagged || absl::IsUnavailable(status))) {
+    // A server that ends may cancel its calls; what this program cancels has left().
+    const bool gone = absl::IsUnavailable(status) || absl::IsCancelled(status);
+    if (fruitless > kMaxFruitlessStreams || !(status.ok() || lagged || gone)) {
       return common::Annotate(status.ok() ? absl::InternalError("the orchestrator's events end "
                                                                 "before the operation does")
                                           : status,
@@ -122,7 +123,7 @@ absl::StatusOr<Operation> OperationRunner::Follow(Active& active) {
                                            active.request->machine, "\""));
     }
     // The operation goes on whatever becomes of the orchestrator, so this follows it there.
-    if (absl::IsUnavailable(status)) {
+    if (gone) {
       DM_RETURN_IF_ERROR(context_.orchestrator.Recover(channel, status, kPatience));
     }
     if (fruitless > 1)

@@ -205,6 +205,16 @@ TEST_F(OperationsTest, StreamThatBreaksOffIsTakenUpWhereItWas) {
   EXPECT_EQ(orchestrator_.watches(), 2);
 }
 
+TEST_F(OperationsTest, StreamThatAnEndingServerCancelsIsTakenUp) {
+  Put("dev", "192.0.2.1");
+  orchestrator_.Script("dev", {.events = {LogEvent(LogLine::INFO, "", "one")},
+                               .break_after = 1,
+                               .break_code = grpc::StatusCode::CANCELLED});
+  EXPECT_EQ(Run("provision dev"), 0);
+  EXPECT_EQ(out(), "one\n");
+  EXPECT_EQ(orchestrator_.watches(), 2);
+}
+
 TEST_F(OperationsTest, OperationOfTheSameKindIsFollowed) {
   Put("dev");
   orchestrator_.BeginElsewhere("dev", "start",

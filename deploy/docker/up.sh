@@ -11,7 +11,24 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 programs=${1:?usage: up.sh PROGRAMS FOLDER}
 mkdir -p "${2:?usage: up.sh PROGRAMS FOLDER}"
 folder=$(cd "$2" && pwd)
-export MACHINE_DEPLOY=$folder COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-docker-machine}
+# Only an engine of this host: folders and its socket are mounted.
+socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
+[ "${socket#unix://}" != "$socket" ] || { echo "up.sh: needs an engine at a Unix socket" >&2; exit 1; }
+socket=${socket#unix://}
+# What compose.yaml asks for; later calls of docker-compose take it by --env-file.
+cat >"$folder/compose.env" <<ENV
+COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-docker-machine}
+MACHINE_DEPLOY=$folder
+MACHINE_DOCKER_SOCKET=$socket
+MACHINE_DOCKER_GROUP=$(stat -c %g "$socket")
+MACHINE_PORT_1=${MACHINE_PORT_1:-7676}
+MACHINE_PORT_2=${MACHINE_PORT_2:-7677}
+MACHINE_PORT_PROMETHEUS=${MACHINE_PORT_PROMETHEUS:-9090}
+ENV
+set -a
+# shellcheck disable=SC1091  # just written
+. "$folder/compose.env"
+set +a
 readonly owner=10001:10001
 
 # Writes $1.crt and $1.key, signed by the authority: $2 "server" or "client", $3 its name.
@@ -37,7 +54,7 @@ for part in postgres provisioner driver orchestrator; do
 done
 certificate "$folder/postgres/tls" server postgres
 certificate "$folder/provisioner/tls" server provisioner
-certificate "$folder/driver/tls" server driver-generic
+certificate "$folder/driver/tls" server driver-docker
 certificate "$folder/orchestrator/client" client orchestrator
 if [ ! -e "$folder/postgres/password" ]; then
   openssl rand -hex 24 >"$folder/postgres/password"
@@ -60,7 +77,7 @@ build() {
 }
 build orchestrator machine-orchestrator
 build provisioner machine-provisioner
-build driver machine-driver-generic --build-arg DRIVER=generic
+build driver machine-driver-docker --build-arg DRIVER=docker
 [ "$peers" = machine-peers ] || docker tag "$peers" machine-peers
 # The number of that user is the image's.
 chown -R "$(docker run --rm machine-peers id -u postgres)" "$folder/postgres"
@@ -82,5 +99,5 @@ for volume in one two; do
     <"$folder/sealing.key"
 done
 compose up -d
-for part in orchestrator-1 orchestrator-2 provisioner driver-generic; do wait_healthy "$part"; done
+for part in orchestrator-1 orchestrator-2 provisioner driver-docker; do wait_healthy "$part"; done
 compose ps

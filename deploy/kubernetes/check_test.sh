@@ -1,5 +1,5 @@
 #!/bin/bash
-# The overlays, by check.py; and that it finds what is wrong.
+# The overlays, by check.py and kubectl's client-side dry run; and that these find what is wrong.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 if ! command -v kubectl >/dev/null || ! /usr/bin/python3 -c 'import kubernetes' 2>/dev/null; then
@@ -25,5 +25,18 @@ refuses base/orchestrator.yaml 's/terminationGracePeriodSeconds/terminationGrace
 refuses base/orchestrator.yaml 's/replicas: 1/replicas: one/' "is no int"
 refuses base/orchestrator.yaml '/^  selector:$/,+1d' 'selector is missing'
 refuses base/orchestrator.yaml 's/runAsNonRoot: true/runAsNonRoot: false/' 'may run as root'
+# Expects that kubectl finds no kind for what `sed $2` makes of file $1.
+has_no_kind() {
+  rm -rf "${work:?}/tree"
+  cp -rL . "$work/tree"
+  sed -i "$2" "$work/tree/$1"
+  if ./dry_run.py "$work/tree/postgres" >/dev/null 2>"$work/out"; then
+    echo "FAILED: $2 is not refused by kubectl" >&2
+    exit 1
+  fi
+  grep -q 'no matches for kind' "$work/out" || { cat "$work/out"; exit 1; }
+}
+./dry_run.py sqlite postgres
+has_no_kind postgres/disruption.yaml 's|policy/v1|policy/v1beta1|'
 refuses base/network.yaml 's/matchLabels: {app: provisioner}/matchLabels: {app: other}/' 'selects nothing'
 echo "PASSED"

@@ -124,7 +124,9 @@ constexpr OptionSpec kOptions[] = {
     {.name = "metrics-address",
      .value = "ADDRESS",
      .sample = "127.0.0.1:7678",
-     .help = "Serve Prometheus metrics at http://HOST:PORT/metrics"},
+     .help =
+         "Serve Prometheus metrics at http://HOST:PORT/metrics, without TLS and to whoever asks: "
+         "on another address than a loopback one, let only the collector through"},
     {.name = "log-level",
      .value = "LEVEL",
      .live = true,
@@ -203,9 +205,14 @@ absl::Status SetDuration(const Option& option, absl::Duration least, absl::Durat
                                                  absl::FormatDuration(least), ", such as 15m"));
 }
 
+// Whether only this host reaches "HOST:PORT".
+bool IsLoopback(absl::string_view address) {
+  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "[::1]:");
+}
+
 absl::Status SetPlaintext(const Option& option, Config& config) {
   DM_RETURN_IF_ERROR(CheckHostPort(option.where, option.value));
-  if (!absl::StartsWith(option.value, "127.") && !absl::StartsWith(option.value, "[::1]:")) {
+  if (!IsLoopback(option.value)) {
     return absl::InvalidArgumentError(absl::StrCat(
         option.where, ": without TLS only 127.0.0.1:PORT and [::1]:PORT are possible; ",
         "use listen"));
@@ -235,7 +242,9 @@ absl::Status SetOption(Config& config, const Option& option) {
   }
   if (name == "private") config.private_mode = option.value == "true";
   if (name == "tls-name") config.tls_names.push_back(option.value);
-  if (name == "listen" || name == "provisioner") return CheckHostPort(option.where, option.value);
+  if (name == "listen" || name == "provisioner" || name == "metrics-address") {
+    return CheckHostPort(option.where, option.value);
+  }
   if (name == "listen-plaintext") return SetPlaintext(option, config);
   if (name == "idle-exit") return SetDuration(option, absl::ZeroDuration(), config.idle_exit);
   if (name == "lease-time") return SetDuration(option, kMinLeaseTime, config.lease_time);
@@ -313,6 +322,10 @@ absl::Status FillPaths(Config& config) {
 }
 
 }  // namespace
+
+bool Config::metrics_are_public() const {
+  return !metrics_address.empty() && !IsLoopback(metrics_address);
+}
 
 std::string Config::runtime_dir() const {
   if (server_dir().size() + kSocketNameRoom <= kMaxSocketPath) return server_dir();

@@ -23,8 +23,11 @@ struct Config {
   absl::Duration idle_exit = absl::ZeroDuration();
   /// Least severity to log.
   std::string log_level = "info";
-  /// "127.0.0.1:PORT" on which Prometheus can read metrics; empty serves none.
+  /// "HOST:PORT" on which Prometheus can read metrics; empty serves none. Neither TLS nor a
+  /// password.
   std::string metrics_address;
+  /// Whether others than this host can connect there.
+  bool metrics_are_public() const;
   /// Folder of the drivers' and the provisioner's programs.
   std::string libexec_dir;
   /// The database that this orchestrator shares with others; none: a file in server_dir().

@@ -65,6 +65,13 @@ TEST(ConfigTest, ThePasswordMayBeInTheEnvironment) {
   EXPECT_FALSE(Read({"--store=postgres://me@db/m"})->store->has_password());
 }
 
+TEST(ConfigTest, MetricsForOthersAreKnownAsSuch) {
+  EXPECT_FALSE(Read({})->metrics_are_public());
+  EXPECT_FALSE(Read({"--metrics-address=127.0.0.1:7678"})->metrics_are_public());
+  EXPECT_FALSE(Read({"--metrics-address=[::1]:7678"})->metrics_are_public());
+  EXPECT_TRUE(Read({"--metrics-address=0.0.0.0:7678"})->metrics_are_public());
+}
+
 TEST(ConfigTest, TwoLongPathsGetSocketsOfTheirOwn) {
   const std::string deep(120, 'x');
   const auto one = Read({("--storage-path=/" + deep).c_str()});
@@ -96,6 +103,7 @@ INSTANTIATE_TEST_SUITE_P(Arguments, BadConfigTest,
                              {"NoStoreFile", "--store-file=/nowhere", "--store-file"},
                              {"HalfAProvisioner", "--provisioner=h:1", "--provisioner-ca"},
                              {"ShortLease", "--lease-time=10ms", "--lease-time"},
+                             {"NoMetricsPort", "--metrics-address=0.0.0.0", "--metrics-address"},
                              {"BadLevel", "--log-level=loud", "--log-level"},
                          }),
                          [](const auto& info) { return std::string(info.param.label); });

@@ -127,6 +127,10 @@ class Orchestrator {
     DM_RETURN_IF_ERROR(UseProvisioner(config_));
     if (!config_.metrics_address.empty()) {
       DM_RETURN_IF_ERROR(metrics_.Expose(config_.metrics_address));
+      if (config_.metrics_are_public()) {
+        log_.Warning("metrics are served to whoever asks, without TLS",
+                     {{"address", config_.metrics_address}});
+      }
     }
     DM_RETURN_IF_ERROR(Listen());
     DM_RETURN_IF_ERROR(engine_->Start());

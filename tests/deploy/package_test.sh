@@ -4,56 +4,34 @@
 #
 #   package_test.sh PROGRAM...       docker-machine, and what it starts
 set -euo pipefail
-work=$(mktemp -d)
-hosts=(package-server package-client package-target)
 
-if [ -z "${MACHINE_BED_DOCKER_HOST:-}" ] || [ "$(id -u)" != 0 ] || ! command -v dh >/dev/null; then
-  echo "skipped: needs root, MACHINE_BED_DOCKER_HOST and deploy/install-deps.sh --package"
+if [ -z "${MACHINE_BED_DOCKER_HOST:-}" ] || [ "$(id -u)" != 0 ]; then
+  echo "skipped: needs root and MACHINE_BED_DOCKER_HOST (deploy/test.sh)"
   exit 0
 fi
-export DOCKER_HOST=$MACHINE_BED_DOCKER_HOST MACHINE_BED=${MACHINE_BED:-$HOME/.cache/machine-bed}
-host() { "$MACHINE_BED_SCRIPTS/host.sh" "$@"; }
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. tests/deploy/common.sh
+make_prefix "$@"
+hosts=(package-server package-client package-target)
 clean_up() {
   host rm "${hosts[@]}" || true
   rm -rf "$work"
 }
 trap clean_up EXIT
-
-fail() {
-  printf 'FAILED: %s\n' "$*" >&2
-  host exec package-server journalctl -u machine-orchestrator --no-pager -n 40 >&2 || true
-  exit 1
-}
-step() { printf '== [%d s] %s\n' "$SECONDS" "$*"; }
+logs() { server journalctl -u machine-orchestrator --no-pager -n 40; }
 server() { host exec package-server "$@"; }
 client() { host exec package-client env HOME=/root "$@"; }
-# Waits up to $1 seconds for the rest of the line.
-await() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$deadline" ] || fail "timed out: $*"
-    sleep 0.2
-  done
-}
 
-step "packages, twice"
-prefix=$work/prefix
-mkdir -p "$prefix/bin" "$prefix/libexec/docker-machine"
-for program in "$@"; do
-  case $program in
-    */docker-machine) install -m 755 "$program" "$prefix/bin/" ;;
-    *) install -m 755 "$program" "$prefix/libexec/docker-machine/" ;;
-  esac
-done
+step "packages, and the ones after them"
 deploy/share.sh "$prefix" >/dev/null
-export BUILDDEB_OPTIONS=-Znone
-for revision in 1 2; do
-  PACKAGE_PREFIX=$prefix PACKAGE_REVISION=$revision deploy/debian/build.sh "$work/$revision" >/dev/null &
-  builds[revision]=$!
+BUILDDEB_OPTIONS=-Znone PACKAGE_PREFIX=$prefix deploy/debian/build.sh "$work/1"
+mkdir "$work/2"
+for package in docker-machine docker-machine-server; do
+  dpkg-deb --raw-extract "$work/1/${package}"_*.deb "$work/tree"
+  sed -i 's/^\(Version: .*\)-1$/\1-2/' "$work/tree/DEBIAN/control"
+  dpkg-deb -Znone --build --root-owner-group "$work/tree" "$work/2" >/dev/null
+  rm -rf "$work/tree"
 done
-wait "${builds[1]}"
-wait "${builds[2]}"
 
 step "hosts"
 for name in "${hosts[@]}"; do
@@ -65,18 +43,24 @@ server_ip=$(host ip package-server)
 
 step "what the packages need from Debian, for hosts without a network"
 server cat /var/lib/dpkg/status >"$work/status"
-mkdir -p "$work/debs/partial"
-apt-get -qq -o Dir::State::status="$work/status" -o Dir::Cache::archives="$work/debs" \
+# Downloaded once.
+debs=$MACHINE_BED/debs
+mkdir -p "$debs/partial"
+apt-get -qq -o Dir::State::status="$work/status" -o Dir::Cache::archives="$debs" \
   -o APT::Sandbox::User=root --no-install-recommends --download-only -y install \
   "$work"/1/*.deb >/dev/null
+mkdir -p "$work/none/partial"
+mapfile -t needed < <(apt-get -qq -o Dir::State::status="$work/status" -o Dir::Cache::archives="$work/none" \
+  -o APT::Sandbox::User=root --no-install-recommends --print-uris -y install "$work"/1/*.deb |
+  awk '/^.http/ { print $2 }' | while read -r file; do echo "$debs/$file"; done)
 put() {
   local to=$1
   shift
   docker exec "$to" mkdir -p /root/debs
   tar -C / -cf - "${@/#\//}" | docker exec -i "$to" tar -C /root/debs --transform 's|.*/||' -xf -
 }
-put package-server "$work"/debs/*.deb "$work"/1/*.deb
-put package-client "$work"/debs/*.deb "$work"/1/docker-machine_*.deb
+put package-server "${needed[@]}" "$work"/1/*.deb
+put package-client "${needed[@]}" "$work"/1/docker-machine_*.deb
 
 step "install"
 server sh -c 'DEBIAN_FRONTEND=noninteractive dpkg -i /root/debs/*.deb' >"$work/log" 2>&1 ||
@@ -127,14 +111,20 @@ client sh -c 'eval "$(docker-machine env --shell sh box)" && curl -fsS --cacert 
 
 step "upgrade while an operation runs"
 put package-server "$work"/2/*.deb
+# The operation cannot end before the restart, as its host does not answer until then.
+host freeze package-target
 client docker-machine provision box >"$work/provision.log" 2>&1 &
 provision=$!
 await 20 client sh -c 'docker-machine ops ls | grep -q box'
+client docker-machine ops ls
+operation=$(client docker-machine ops ls | awk '/box/ { print $1 }')
 server sh -c 'DEBIAN_FRONTEND=noninteractive dpkg -i /root/debs/docker-machine*-2_*.deb' >"$work/log" 2>&1 ||
   { cat "$work/log"; fail "upgrade"; }
 server dpkg-query -W docker-machine-server
+await 10 client sh -c 'docker-machine ops ls | grep -q box'
+host thaw package-target
 wait "$provision" || { cat "$work/provision.log"; fail "the operation that ran was lost"; }
-client docker-machine ops ls
+client docker-machine ops show "$operation"
 [ "$(client docker-machine status box)" = Running ] || fail "box is not Running after the upgrade"
 
 step "remove and purge"

@@ -13,7 +13,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 
@@ -123,10 +122,6 @@ RpcMetrics& Metrics::rpc() { return *rpc_; }
 std::string Metrics::Serialize() const { return registry_->Serialize(); }
 
 absl::Status Metrics::Expose(absl::string_view address) {
-  if (!absl::StartsWith(address, "127.") && !absl::StartsWith(address, "[::1]:")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("metrics are served on loopback only, not on ", address));
-  }
   try {
     endpoint_ = std::make_unique<Endpoint>(address, registry_->collectable());
   } catch (const std::exception& error) {  // The library's only way to say that it cannot bind.

@@ -255,7 +255,7 @@ class FakeOrchestrator::EventsService final : public machine::v1::OperationEvent
     int64_t sequence = 0;
     for (OperationEvent& event : script.events) {
       if (break_off && sequence == script.break_after) {
-        return {grpc::StatusCode::UNAVAILABLE, "the stream broke off"};
+        return {script.break_code, "the stream broke off"};
       }
       event.set_sequence(++sequence);
       if (sequence > request->after_sequence()) writer->Write(event);

@@ -2,6 +2,8 @@
 #ifndef TESTS_FAKES_ORCHESTRATOR_FAKE_ORCHESTRATOR_H_
 #define TESTS_FAKES_ORCHESTRATOR_FAKE_ORCHESTRATOR_H_
 
+#include <grpcpp/support/status_code_enum.h>
+
 #include <map>
 #include <memory>
 #include <string>
@@ -25,6 +27,7 @@ struct OperationScript {
   absl::Status result;
   /// The stream breaks off once after this many events.
   int break_after = -1;
+  grpc::StatusCode break_code = grpc::StatusCode::UNAVAILABLE;
   /// Before its end it waits for this, or for a cancel.
   std::shared_ptr<absl::Notification> hold;
 };
