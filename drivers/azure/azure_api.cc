@@ -310,6 +310,20 @@ absl::StatusOr<std::vector<std::string>> AzureApi::ListGroups(const common::Call
   return names;
 }
 
+absl::StatusOr<std::vector<Resource>> AzureApi::ListGroups(const common::CallScope& call,
+                                                           const std::string& tag,
+                                                           absl::string_view value) const {
+  std::vector<Resource> groups;
+  ApiRequest request = Versioned("GET", Own("/resourcegroups"), kResourcesVersion);
+  request.query.emplace_back("$filter",
+                             absl::StrCat("tagName eq '", tag, "' and tagValue eq '", value, "'"));
+  DM_RETURN_IF_ERROR(List(call, std::move(request), [&](const Json& json) {
+    Resource group = ResourceOf(json);
+    if (group.Tag(tag) == value) groups.push_back(std::move(group));
+  }));
+  return groups;
+}
+
 absl::StatusOr<std::optional<Resource>> AzureApi::FindGroup(const common::CallScope& call,
                                                             absl::string_view group) const {
   DM_ASSIGN_OR_RETURN(

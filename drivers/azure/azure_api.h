@@ -125,6 +125,10 @@ class AzureApi {
   absl::StatusOr<bool> HasImage(const common::CallScope& call, absl::string_view id) const;
 
   absl::StatusOr<std::vector<std::string>> ListGroups(const common::CallScope& call) const;
+  /// The resource groups that carry this tag.
+  absl::StatusOr<std::vector<Resource>> ListGroups(const common::CallScope& call,
+                                                   const std::string& tag,
+                                                   absl::string_view value) const;
   absl::StatusOr<std::optional<Resource>> FindGroup(const common::CallScope& call,
                                                     absl::string_view group) const;
   absl::Status PutGroup(const common::CallScope& call, absl::string_view group,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -11,6 +13,7 @@
 #include "drivers/azure/settings.h"
 #include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
+#include "drivers/sdk/cloud/names.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::azure {
@@ -246,6 +249,7 @@ absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> AzureDriver::Li
     power_of.emplace(KeyOf(vm.group, vm.name), vm.power_state);
   }
   std::vector<::driver::v1::ListInstancesResponse> instances;
+  std::set<std::string> with_vm;
   for (VirtualMachine vm : models) {
     const auto owner = vm.tags.find(kOrchestratorTag);
     if (owner == vm.tags.end() || owner->second != orchestrator_id) continue;
@@ -253,7 +257,21 @@ absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> AzureDriver::Li
     if (power != power_of.end()) vm.power_state = power->second;
     ::driver::v1::ListInstancesResponse& instance = instances.emplace_back();
     instance.set_machine_uid(vm.tags[kUidTag]);
+    with_vm.insert(vm.tags[kUidTag]);
     *instance.mutable_observation() = ObservationOf(vm, Addresses(), settings);
+  }
+  // Of a create that never got as far as the virtual machine its resource group is left.
+  DM_ASSIGN_OR_RETURN(const std::vector<Resource> groups,
+                      api->ListGroups(call, kOrchestratorTag, orchestrator_id));
+  for (const Resource& group : groups) {
+    const std::optional<std::string> uid = UidOfTag(group.name);
+    if (!uid.has_value() || *uid != group.Tag(kUidTag) || with_vm.contains(*uid)) continue;
+    ::driver::v1::ListInstancesResponse& instance = instances.emplace_back();
+    instance.set_machine_uid(*uid);
+    instance.mutable_observation()->set_instance_id(group.name);
+    instance.mutable_observation()->set_state(group.provisioning_state == "Deleting"
+                                                  ? machine::v1::MACHINE_STATE_REMOVING
+                                                  : machine::v1::MACHINE_STATE_ERROR);
   }
   return instances;
 }

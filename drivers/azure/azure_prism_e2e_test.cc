@@ -5,10 +5,14 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "drivers/azure/azure_api.h"
 #include "drivers/azure/azure_json.h"
+#include "drivers/azure/machine_vm.h"
+#include "drivers/sdk/cloud/json_api.h"
 #include "drivers/sdk/test_machine.h"
+#include "tests/fakes/http/fake_server.h"
 #include "tests/fakes/openapi/description.h"
 #include "tests/fakes/prism/prism.h"
 
@@ -16,6 +20,58 @@ namespace machine::driver::azure {
 namespace {
 
 constexpr char kSubscription[] = "d255d8d7-5af0-4f5c-8a3e-1545044b861e";
+
+constexpr char kOperation[] = "/providers/Microsoft.Compute/locations/westus/operations/1";
+
+// In front of prism, which has no state, and so would never say that an operation has ended: says
+// where each change is to be followed, that it is under way once, and then that it has succeeded.
+class Operations : public fakes::FakeServer {
+ public:
+  explicit Operations(std::string prism) : prism_(std::move(prism)) {
+    NoRoute([this](const fakes::Request& request) {
+      return absl::EndsWith(request.path, kOperation) ? Tell() : Pass(request);
+    });
+    Start();
+  }
+  ~Operations() override { Stop(); }
+
+ private:
+  fakes::Response Tell() {
+    absl::MutexLock lock(&mu_);
+    const char* const status = ++asked_ % 2 == 0 ? "Succeeded" : "InProgress";
+    return {.body = absl::StrCat(R"({"name": "1", "status": ")", status, R"("})")};
+  }
+
+  fakes::Response Pass(const fakes::Request& from) {
+    common::HttpRequest request;
+    request.method = from.method;
+    request.url = absl::StrCat(prism_, from.path);
+    const char* separator = "?";
+    for (const auto& [name, value] : from.query) {
+      absl::StrAppend(&request.url, separator, PercentEncode(name), "=", PercentEncode(value));
+      separator = "&";
+    }
+    for (const char* const name : {"Authorization", "Content-Type", "Accept"}) {
+      if (!from.Header(name).empty()) request.headers.Set(name, from.Header(name));
+    }
+    request.body = from.body;
+    request.max_attempts = 1;
+    request.deadline = absl::Now() + absl::Minutes(1);
+    const absl::StatusOr<common::HttpResponse> answer = http_.Send(std::move(request));
+    if (!answer.ok()) return {.status = 502, .body = "{}"};
+    fakes::Response response = {.status = answer->status, .body = answer->body};
+    if (from.method != "GET") {
+      response.headers["Azure-AsyncOperation"] =
+          absl::StrCat(url(), "/subscriptions/", kSubscription, kOperation, "?api-version=1");
+    }
+    return response;
+  }
+
+  const std::string prism_;
+  common::HttpClient http_;
+  absl::Mutex mu_;
+  int asked_ ABSL_GUARDED_BY(mu_) = 0;
+};
 
 class PrismE2eTest : public testing::Test {
  protected:
@@ -32,28 +88,38 @@ class PrismE2eTest : public testing::Test {
         fakes::Prism::Start(*program_, absl::StrCat(*folder_, "/azure/", description, ".json"));
     EXPECT_TRUE(prism.ok()) << prism.status();
     if (prism.ok()) prism_ = *std::move(prism);
-    api_ = std::make_unique<AzureApi>(http_, prism.ok() ? prism_->url() : "http://127.0.0.1:1",
-                                      kSubscription, GivenToken("token"), Backoff());
+    operations_ =
+        std::make_unique<Operations>(prism_ == nullptr ? "http://127.0.0.1:1" : prism_->url());
+    api_ = std::make_unique<AzureApi>(http_, operations_->url(), kSubscription, GivenToken("token"),
+                                      Backoff());
     return *api_;
+  }
+
+  void ExpectEnds(const absl::StatusOr<Operation>& begun) {
+    ASSERT_TRUE(begun.ok()) << begun.status();
+    EXPECT_FALSE(begun->done);
+    const Backoff fast = {absl::Milliseconds(1), absl::Milliseconds(2)};
+    const absl::Status ended = AwaitOperation(*call_, *api_, {.poll = fast}, *begun);
+    EXPECT_TRUE(ended.ok()) << ended;
   }
 
   void ExpectKept(Kind kind, absl::string_view description, const Json& body) {
     const AzureApi& api = Api(description);
-    const auto made = api.Put(*call_, kind, "group", "name", body);
-    EXPECT_TRUE(made.ok()) << made.status();
+    ExpectEnds(api.Put(*call_, kind, "group", "name", body));
     const auto found = api.Find(*call_, kind, "group", "name");
     ASSERT_TRUE(found.ok()) << found.status();
     EXPECT_TRUE(found->has_value());
-    const auto deleted = api.Delete(*call_, kind, "group", "name");
-    EXPECT_TRUE(deleted.ok()) << deleted.status();
+    ExpectEnds(api.Delete(*call_, kind, "group", "name"));
   }
 
   std::optional<std::string> program_;
   std::optional<std::string> folder_;
   CallRecord record_;
-  const std::unique_ptr<DriverCall> call_ = MakeCall("uid", record_);
+  // A bound, so that the test ends whatever the mock says.
+  const std::unique_ptr<DriverCall> call_ = MakeCall("uid", record_, absl::Minutes(3));
   common::HttpClient http_;
   std::unique_ptr<fakes::Prism> prism_;
+  std::unique_ptr<Operations> operations_;
   std::unique_ptr<AzureApi> api_;
 };
 
@@ -75,8 +141,8 @@ TEST_F(PrismE2eTest, Machines) {
       .custom_data = "#cloud-config\n"};
   ExpectKept(Kind::kMachine, "compute-2019-03-01.openapi3", BodyOf(spec));
   for (const char* const verb : {"start", "restart", "deallocate", "powerOff"}) {
-    const auto begun = api_->Act(*call_, "group", "name", verb);
-    EXPECT_TRUE(begun.ok()) << verb << ": " << begun.status();
+    SCOPED_TRACE(verb);
+    ExpectEnds(api_->Act(*call_, "group", "name", verb));
   }
   const auto machine = api_->FindMachine(*call_, "group", "name");
   ASSERT_TRUE(machine.ok()) << machine.status();
@@ -107,7 +173,7 @@ TEST_F(PrismE2eTest, Groups) {
   EXPECT_TRUE(found->has_value());
   EXPECT_TRUE(api.RegistrationOf(*call_, "Microsoft.Compute").ok());
   EXPECT_TRUE(api.Register(*call_, "Microsoft.Compute").ok());
-  EXPECT_TRUE(api.DeleteGroup(*call_, "group").ok());
+  ExpectEnds(api.DeleteGroup(*call_, "group"));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "tests/fakes/azure/answers.h"
 #include "tests/fakes/azure/catalog.h"
 #include "tests/fakes/azure/more_paths.h"
@@ -223,9 +224,21 @@ Response FakeAzure::ListVersions(const Request& request) {
   return Reply(200, versions);
 }
 
-Response FakeAzure::ListGroups(const Request&) {
+Response FakeAzure::ListGroups(const Request& request) {
+  // "tagName eq 'NAME' and tagValue eq 'VALUE'", or nothing.
+  const std::string filter = request.Query("$filter");
+  const std::vector<std::string> words = absl::StrSplit(filter, '\'');
+  if (!filter.empty() && (words.size() != 5 || words[0] != "tagName eq " ||
+                          words[2] != " and tagValue eq " || !words[4].empty())) {
+    return Refuse(400, "InvalidFilterInQueryString", "The filter is not understood.");
+  }
   Json groups = Json::array();
-  for (const auto& [key, group] : groups_) groups.push_back(group);
+  for (const auto& [key, group] : groups_) {
+    const bool fits =
+        filter.empty() || (group.contains("tags") && group["tags"].contains(words[1]) &&
+                           group["tags"][words[1]] == words[3]);
+    if (fits) groups.push_back(group);
+  }
   return Values(groups);
 }
 

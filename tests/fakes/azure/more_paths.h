@@ -1,5 +1,9 @@
 // What the published descriptions in MACHINE_SPECS_DIR leave out of Resource Manager and the driver
-// uses, written from its reference.
+// uses, written from its reference:
+//   locations   https://learn.microsoft.com/rest/api/resources/subscriptions/list-locations
+//   skus        https://learn.microsoft.com/rest/api/compute/resource-skus/list
+//   images      https://learn.microsoft.com/rest/api/compute/images/get
+//   operations  https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
 #ifndef TESTS_FAKES_AZURE_MORE_PATHS_H_
 #define TESTS_FAKES_AZURE_MORE_PATHS_H_
 
@@ -44,6 +48,7 @@ inline constexpr char kMoreAzurePaths[] = R"json({
 })json";
 
 /// Merged (RFC 7396) into the description of public addresses, which is older than standard ones.
+/// https://learn.microsoft.com/rest/api/virtualnetwork/public-ip-addresses/create-or-update
 inline constexpr char kStandardAddresses[] = R"json({
   "definitions": {"PublicIPAddress": {"properties": {
     "sku": {"type": "object", "properties": {
@@ -54,6 +59,7 @@ inline constexpr char kStandardAddresses[] = R"json({
 
 /// Added to the parameters of kMachineList: what the description's version has not yet, and what is
 /// only in the links to further pages.
+/// https://learn.microsoft.com/rest/api/compute/virtual-machines/list-all
 inline constexpr char kMachineListParameters[] = R"json([
   {"name": "statusOnly", "in": "query", "schema": {"type": "string"}},
   {"name": "$skiptoken", "in": "query", "schema": {"type": "string"}}
