@@ -48,11 +48,13 @@ Instance InstanceOf(const XmlElement& item) {
   instance.id = item.Text("instanceId");
   instance.state = item.Child("instanceState").Text("name");
   instance.state_reason = item.Child("stateReason").Text("message");
+  instance.state_reason_code = item.Child("stateReason").Text("code");
   instance.image_id = item.Text("imageId");
   instance.type = item.Text("instanceType");
   instance.zone = item.Child("placement").Text("availabilityZone");
   instance.key_name = item.Text("keyName");
   instance.spot_request_id = item.Text("spotInstanceRequestId");
+  instance.spot = item.Text("instanceLifecycle") == "spot" || !instance.spot_request_id.empty();
   instance.public_ip = item.Text("ipAddress");
   instance.private_ip = item.Text("privateIpAddress");
   instance.ipv6 = item.Text("ipv6Address");

@@ -35,11 +35,15 @@ struct Instance {
   std::string state;
   /// Why it is in that state; may be empty.
   std::string state_reason;
+  /// Of that, as "Server.SpotInstanceTermination".
+  std::string state_reason_code;
   std::string image_id;
   std::string type;
   std::string zone;
   std::string key_name;
   std::string spot_request_id;
+  /// Whether it is lent, and may be taken back.
+  bool spot = false;
   std::string public_ip;
   std::string private_ip;
   std::string ipv6;

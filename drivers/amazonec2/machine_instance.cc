@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "drivers/sdk/cloud/await.h"
 #include "drivers/sdk/cloud/choices.h"
@@ -52,7 +53,7 @@ class PendingPower {
             ? api_.StartInstance(call_, instance.id)
             : api_.StopInstance(call_, instance.id, power_ == Power::kForcedStop);
     asked_ = status.ok();
-    if (AwsCodeOf(status) == "UnsupportedOperation" && !instance.spot_request_id.empty()) {
+    if (AwsCodeOf(status) == "UnsupportedOperation" && instance.spot) {
       return common::Error(absl::StatusCode::kFailedPrecondition,
                            machine::v1::ERROR_REASON_HOST_COMMAND_FAILED,
                            "a spot instance cannot be stopped; it can be removed");
@@ -251,11 +252,33 @@ absl::StatusOr<std::optional<Instance>> FindMachine(const common::CallScope& cal
                            [&](const Instance& a, const Instance& b) { return rank(a) < rank(b); });
 }
 
+namespace {
+
+// Why the machine's instance is gone, while EC2 still knows: for about an hour.
+std::string WhyGone(const common::CallScope& call, const Ec2Api& api, const MachineSpec& machine) {
+  State state;
+  if (!machine.ParseState(state).ok() || state.instance_id().empty()) return "";
+  const absl::StatusOr<std::optional<Instance>> found = api.FindInstance(call, state.instance_id());
+  if (!found.ok() || !found->has_value()) return "";
+  const Instance& instance = **found;
+  const auto uid = instance.tags.find(std::string(kUidKey));
+  if (uid == instance.tags.end() || uid->second != machine.uid) return "";
+  // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
+  if (absl::StartsWith(instance.state_reason_code, "Server.SpotInstance")) {
+    return absl::StrCat(": AWS has taken back the spot instance (", instance.state_reason_code,
+                        "); remove the machine, and create it anew");
+  }
+  return instance.state_reason.empty() ? "" : absl::StrCat(": ", instance.state_reason);
+}
+
+}  // namespace
+
 absl::StatusOr<Instance> RequireMachine(const common::CallScope& call, const Ec2Api& api,
                                         const MachineSpec& machine) {
   DM_ASSIGN_OR_RETURN(std::optional<Instance> instance, FindMachine(call, api, machine));
   if (instance.has_value() && instance->state != "shutting-down") return *std::move(instance);
-  return InstanceGone(absl::StrCat("EC2 has no instance of machine ", machine.name));
+  return InstanceGone(
+      absl::StrCat("EC2 has no instance of machine ", machine.name, WhyGone(call, api, machine)));
 }
 
 absl::StatusOr<Instance> BringTo(const common::CallScope& call, const Ec2Api& api,

@@ -426,7 +426,12 @@ std::string FakeAmazonEc2::Show(const std::string& id, const Instance& instance)
     absl::StrAppend(&inside, El("ipAddress", "198.51." + tail));
   }
   if (!instance.spot_request.empty()) {
-    absl::StrAppend(&inside, El("spotInstanceRequestId", instance.spot_request));
+    absl::StrAppend(&inside, El("spotInstanceRequestId", instance.spot_request),
+                    El("instanceLifecycle", "spot"));
+  }
+  if (instance.interrupted) {
+    absl::StrAppend(&inside, In("stateReason", El("code", "Server.SpotInstanceTermination") +
+                                                   El("message", "Spot instance termination")));
   }
   if (instance.fails) {
     absl::StrAppend(&inside, In("stateReason", El("message", "Client.VolumeLimitExceeded")));

@@ -61,6 +61,8 @@ class FakeAmazonEc2 final : public FakeServer {
   /// As a user does in the console.
   void Terminate(absl::string_view uid);
   void SetState(absl::string_view uid, absl::string_view state);
+  /// AWS takes a spot instance back; its request, for one instance, is closed.
+  void Interrupt(absl::string_view uid);
   void AddKey(absl::string_view name);
   void AddGroup(absl::string_view name);
   /// A disk of machine `uid` that its instance left.
@@ -81,6 +83,7 @@ class FakeAmazonEc2 final : public FakeServer {
     Form run;
     std::vector<std::string> groups;
     std::string spot_request;
+    bool interrupted = false;
     Tags tags;
     int number = 0;
   };

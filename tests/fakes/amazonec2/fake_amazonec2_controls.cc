@@ -88,7 +88,7 @@ std::vector<std::string> FakeAmazonEc2::OpenSpotRequests() const {
   absl::MutexLock lock(&mu_);
   std::vector<std::string> ids;
   for (const auto& [id, spot] : spot_requests_) {
-    if (spot.state != "cancelled") ids.push_back(id);
+    if (spot.state == "open" || spot.state == "active") ids.push_back(id);
   }
   return ids;
 }
@@ -108,6 +108,16 @@ void FakeAmazonEc2::SetState(absl::string_view uid, absl::string_view state) {
     if (instance.tags[kUidTag] != uid) continue;
     instance.state = std::string(state);
     instance.goal = instance.state;
+  }
+}
+
+void FakeAmazonEc2::Interrupt(absl::string_view uid) {
+  SetState(uid, "terminated");
+  absl::MutexLock lock(&mu_);
+  for (auto& [id, instance] : instances_) {
+    if (instance.tags[kUidTag] != uid || instance.spot_request.empty()) continue;
+    instance.interrupted = true;
+    spot_requests_[instance.spot_request].state = "closed";
   }
 }
 

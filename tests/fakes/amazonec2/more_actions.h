@@ -1,5 +1,7 @@
 // What the published subset in MACHINE_SPECS_DIR leaves out of EC2's API and the driver uses,
-// written from the API's reference in the form of botocore's models.
+// written from the API's reference in the form of botocore's models:
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html, and so on under
+// the action's name. Against moto all requests are checked by botocore's whole model, too.
 #ifndef TESTS_FAKES_AMAZONEC2_MORE_ACTIONS_H_
 #define TESTS_FAKES_AMAZONEC2_MORE_ACTIONS_H_
 
