@@ -485,6 +485,49 @@ absl::StatusOr<Observation> HypervDriver::Inspect(DriverCall& call, const Machin
   return Observe(call, place);
 }
 
+absl::StatusOr<std::vector<Observation>> HypervDriver::BatchInspect(
+    DriverCall& call, absl::Span<const MachineSpec> machines) {
+  std::map<std::string, std::shared_ptr<const std::string>> hosts;
+  return InspectByAccount<const std::string>(
+      machines,
+      [&](const MachineSpec& machine) -> absl::StatusOr<std::shared_ptr<const std::string>> {
+        DM_ASSIGN_OR_RETURN(const hypervisor::HostAccess access,
+                            hypervisor::ReadHostAccess(machine.options, kPrefix));
+        std::shared_ptr<const std::string>& host = hosts[access.url];
+        if (host == nullptr) host = std::make_shared<const std::string>(access.url);
+        return host;
+      },
+      [&](const std::string&, const AccountMachines& share) { return InspectAll(call, share); });
+}
+
+absl::StatusOr<std::vector<Observation>> HypervDriver::InspectAll(DriverCall& call,
+                                                                  const AccountMachines& machines) {
+  // By uid. An account that was given with another key is another host.
+  std::map<const Host*, std::map<std::string, SeenVm>> seen;
+  std::vector<Observation> observations;
+  for (const MachineSpec* const machine : machines) {
+    DM_ASSIGN_OR_RETURN(const Place place, PlaceOf(call, *machine));
+    if (!place.state.imported_folder().empty()) {
+      DM_ASSIGN_OR_RETURN(observations.emplace_back(), Observe(call, place));
+      continue;
+    }
+    const auto [vms, fresh] = seen.try_emplace(place.host);
+    if (fresh) {
+      const std::string root = place.host->folder + "\\machines";
+      DM_ASSIGN_OR_RETURN(const Json rows,
+                          place.host->powershell.Run(call, kLookScript, {{"folder", root}}));
+      for (SeenVm& vm : ParseVms(rows)) {
+        std::string uid = FolderBelow(vm.path, root);
+        vms->second.emplace(std::move(uid), std::move(vm));
+      }
+    }
+    const auto vm = vms->second.find(machine->uid);
+    observations.push_back(vm == vms->second.end() ? NotFoundObservation()
+                                                   : ObservationOf(place, vm->second));
+  }
+  return observations;
+}
+
 absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> HypervDriver::ListInstances(
     DriverCall& call, absl::string_view orchestrator_id, const Options& options) {
   MachineSpec machine;

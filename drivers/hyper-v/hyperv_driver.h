@@ -16,6 +16,7 @@
 #include "drivers/hyper-v/settings.h"
 #include "drivers/hyper-v/state.pb.h"
 #include "drivers/hypervisor/tool_hosts.h"
+#include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/driver.h"
 
 namespace machine::driver::hyperv {
@@ -53,6 +54,9 @@ class HypervDriver final : public Driver {
   absl::StatusOr<Observation> Restart(DriverCall& call, const MachineSpec& machine) override;
   absl::Status Remove(DriverCall& call, const MachineSpec& machine) override;
   absl::StatusOr<Observation> Inspect(DriverCall& call, const MachineSpec& machine) override;
+  /// One script for all machines of a host.
+  absl::StatusOr<std::vector<Observation>> BatchInspect(
+      DriverCall& call, absl::Span<const MachineSpec> machines) override;
   absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ListInstances(
       DriverCall& call, absl::string_view orchestrator_id, const Options& options) override;
   absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine) override;
@@ -86,6 +90,9 @@ class HypervDriver final : public Driver {
   };
 
   absl::StatusOr<Place> PlaceOf(DriverCall& call, const MachineSpec& machine);
+  // Of machines on one host.
+  absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call,
+                                                      const AccountMachines& machines);
   absl::StatusOr<std::optional<SeenVm>> Look(DriverCall& call, const Place& place) const;
   absl::StatusOr<SeenVm> Require(DriverCall& call, const MachineSpec& machine,
                                  const Place& place) const;

@@ -240,6 +240,25 @@ TEST_F(HypervDriverTest, APausedMachineGoesOnAndASavedOneComesBack) {
   EXPECT_EQ(Vm()["state"], "Off");
 }
 
+TEST_F(HypervDriverTest, ABatchIsOneScript) {
+  std::vector<MachineSpec> machines(3, machine_);
+  Create();
+  machines[1].uid = kOtherUid;
+  machines[1].name = "other";
+  machines[2].uid = "2d5f7ad8-3a2f-4f6e-9d51-0d1c5d3a9b03";
+  ASSERT_TRUE(driver_->Create(Call(), machines[1]).ok());
+  ASSERT_TRUE(driver_->Kill(Call(), machines[1]).ok());
+  const int before = host_.Runs("look");
+  const auto seen = driver_->BatchInspect(Call(), machines);
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  ASSERT_THAT(*seen, SizeIs(3));
+  EXPECT_EQ((*seen)[0].state(), MACHINE_STATE_RUNNING);
+  EXPECT_TRUE((*seen)[0].has_endpoint());
+  EXPECT_EQ((*seen)[1].state(), MACHINE_STATE_STOPPED);
+  EXPECT_EQ((*seen)[2].state(), MACHINE_STATE_NOT_FOUND);
+  EXPECT_EQ(host_.Runs("look") - before, 1);
+}
+
 TEST_F(HypervDriverTest, AGuestThatDoesNotObeyGoesOn) {
   Create();
   host_.Order("ignores_stop", true);

@@ -1,31 +1,63 @@
-// The driver as the process it is, with a fake PowerShell: the contract of all drivers.
+// The driver as the process it is, with a fake PowerShell: the contract of all drivers, and what is
+// left when it is killed.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
-#include "drivers/sdk/conformance/driver_process.h"
+#include "absl/strings/str_cat.h"
+#include "drivers/sdk/conformance/driver_under_test.h"
 #include "drivers/sdk/conformance/expect_conformance.h"
+#include "drivers/sdk/conformance/kill_tests.h"
 #include "drivers/sdk/test_machine.h"
 #include "tests/fakes/hyperv/fake_hyperv_host.h"
+#include "tests/fakes/killer/driver_killer.h"
 
 namespace machine::driver::hyperv {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-TEST(HypervProcessTest, KeepsTheContract) {
-  const fakes::FakeHypervHost host;
-  auto driver = conformance::DriverProcess::Start("drivers/hyper-v/machine-driver-hyper-v",
-                                                  host.Path("data"));
-  ASSERT_TRUE(driver.ok()) << driver.status();
+class HypervProcessTest : public testing::Test {
+ protected:
+  size_t Running(absl::string_view uid) const {
+    size_t running = 0;
+    const Json state = host_.State();
+    for (const auto& [path, vm] : state["vms"].items()) {
+      if (absl::StrContains(path, uid) && vm["state"] == "Running") ++running;
+    }
+    return running;
+  }
+
+  std::vector<std::string> Left(absl::string_view uid) const {
+    std::vector<std::string> left;
+    const Json state = host_.State();
+    for (const char* const kind : {"vms", "files"}) {
+      for (const auto& [path, entry] : state[kind].items()) {
+        if (absl::StrContains(path, uid)) left.push_back(absl::StrCat(kind, ": ", path));
+      }
+    }
+    return left;
+  }
+
+  const fakes::FakeHypervHost host_;
+  const fakes::KillOrder order_{host_.Path("")};
+  const machine::v1::OptionValue image_ = Option("hyper-v-image", host_.image());
+  conformance::DriverUnderTest driver_{"hyper-v", host_.Path("data"), {image_}};
+  const conformance::KillWorld world_ = {
+      .running = [this](const std::string& uid) { return Running(uid); },
+      .left = [this](const std::string& uid) { return Left(uid); }};
+};
+
+TEST_F(HypervProcessTest, KeepsTheContract) {
+  driver_.Start();
   conformance::Options options;
-  options.options = {Option("hyper-v-image", host.image())};
-  options.different_options = {Option("hyper-v-image", host.image()),
-                               Option("hyper-v-memory", 512)};
-  options.vanish = [&](absl::string_view uid) {
-    host.Change([&](Json& state) {
+  options.options = {image_};
+  options.different_options = {image_, Option("hyper-v-memory", 512)};
+  options.vanish = [this](absl::string_view uid) {
+    host_.Change([&](Json& state) {
       Json others = Json::object();
       for (const auto& [path, vm] : state["vms"].items()) {
         if (!absl::StrContains(path, uid)) others[path] = vm;
@@ -34,10 +66,22 @@ TEST(HypervProcessTest, KeepsTheContract) {
     });
     return absl::OkStatus();
   };
-  options.log = [&] { return (*driver)->Log(); };
-  conformance::ExpectConformance((*driver)->Channel(), options);
-  EXPECT_THAT(host.State()["vms"], testing::IsEmpty());
-  EXPECT_THAT(host.State()["files"], testing::SizeIs(1)) << "the image";
+  options.log = [this] { return driver_.process().Log(); };
+  conformance::ExpectConformance(driver_.process().Channel(), options);
+  EXPECT_THAT(host_.State()["vms"], testing::IsEmpty());
+  EXPECT_THAT(host_.State()["files"], testing::SizeIs(1)) << "the image";
+}
+
+TEST_F(HypervProcessTest, ADriverKilledInACreateLeavesWhatTheNextOneFinishes) {
+  conformance::ExpectKillsBetweenEventsAreMended(driver_, world_, 5);
+}
+
+TEST_F(HypervProcessTest, ADriverKilledAroundAnEffectLeavesOneMachineOrNone) {
+  conformance::ExpectKillsAroundEffectsAreMended(driver_, world_);
+}
+
+TEST_F(HypervProcessTest, ADriverKilledAtAnyScriptLeavesOneMachineOrNone) {
+  conformance::ExpectKillsAtToolCallsAreMended(driver_, world_, order_);
 }
 
 }  // namespace

@@ -6,19 +6,25 @@
 namespace machine::driver::hyperv {
 namespace {
 
-// Short, as all of it must fit into a command line of cmd.exe (8191 characters).
+// Short, as all of it must fit into a command line of cmd.exe (8191 characters). $input, not
+// [Console]::In: PowerShell itself reads standard input when it was given a command, and would be
+// faster.
 constexpr char kBefore[] =
     "$ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue';"
     "[Console]::OutputEncoding=New-Object Text.UTF8Encoding $false;"
-    "$a=[Console]::In.ReadToEnd()|ConvertFrom-Json;"
+    "$a=(@($input)-join'')|ConvertFrom-Json;"
     "try{$v=@(&{";
 constexpr char kAfter[] =
     "});$r=@{ok=$true;value=$v}}"
     "catch{$r=@{ok=$false;error=$_.Exception.Message;id=$_.FullyQualifiedErrorId}};"
     "ConvertTo-Json -InputObject $r -Compress -Depth 5";
 
+// First, so that names such as Get-VM, which VMware's PowerCLI has, too, are Hyper-V's.
+#define USE_HYPERV "Import-Module -Name Hyper-V;"
+
 // The machine whose files are in $a.folder.
 #define FIND_MACHINE \
+  USE_HYPERV         \
   "$m=Get-VM|Where-Object{($_.Path+'\\').StartsWith($a.folder+'\\','OrdinalIgnoreCase')};"
 
 }  // namespace
@@ -28,12 +34,12 @@ const char kFactsScript[] =
     "$i=@('S-1-5-32-544','S-1-5-32-578')|ForEach-Object{"
     "$p.IsInRole((New-Object Security.Principal.SecurityIdentifier $_))};"
     "$h=[bool](Get-Module -ListAvailable -Name Hyper-V);"
-    "$w=@();if($h -and ($i -contains $true)){"
+    "$w=@();if($h -and ($i -contains $true)){" USE_HYPERV
     "$w=@(Get-VMSwitch|ForEach-Object{@{name=$_.Name;type=$_.SwitchType.ToString()}})};"
     "@{hyperv=$h;allowed=($i -contains $true);cpus=[Environment]::ProcessorCount;"
     "home=$env:USERPROFILE;switches=$w}";
 
-const char kLookScript[] =
+const char kLookScript[] = USE_HYPERV
     "Get-VM|Where-Object{($_.Path+'\\').StartsWith($a.folder+'\\','OrdinalIgnoreCase')}|"
     "ForEach-Object{$x=$_;$n=@($x.NetworkAdapters);"
     "$i=@($n|ForEach-Object{$_.IPAddresses});"
@@ -44,7 +50,7 @@ const char kLookScript[] =
     "@{name=$x.Name;id=$x.Id.ToString();path=$x.Path;state=$x.State.ToString();"
     "notes=[string]$x.Notes;cds=@($x.DVDDrives).Count;addresses=$i}}";
 
-const char kNamesScript[] =
+const char kNamesScript[] = USE_HYPERV
     "Get-VM|Where-Object{$_.Name -eq $a.name -and "
     "-not ($_.Path+'\\').StartsWith($a.folder+'\\','OrdinalIgnoreCase')}|"
     "ForEach-Object{$_.Id.ToString()}";
@@ -59,9 +65,11 @@ const char kStatScript[] =
     "@{size=$f.Length;head=[Convert]::ToBase64String($b,0,$n)}}finally{$f.Dispose()}}"
     "else{@{size=-1;head=''}}";
 
+// With Stop, PowerShell 5.1 would make an exception of the first line on curl's standard error.
 const char kFetchScript[] =
+    "$ErrorActionPreference='Continue';"
     "$e=& curl.exe --silent --show-error --fail --location --continue-at - --max-time $a.seconds "
-    "--output $a.path -- $a.url 2>&1|Out-String;"
+    "--output $a.path -- $a.url 2>&1|ForEach-Object{[string]$_}|Out-String;"
     "$s=0;if(Test-Path -LiteralPath $a.path){$s=(Get-Item -LiteralPath $a.path).Length};"
     "@{code=$LASTEXITCODE;size=$s;words=$e}";
 
@@ -76,7 +84,7 @@ const char kMoveScript[] =
     "if($a.to){Move-Item -LiteralPath $a.path -Destination $a.to -Force}"
     "elseif(Test-Path -LiteralPath $a.path){Remove-Item -LiteralPath $a.path -Force}";
 
-const char kDiskScript[] =
+const char kDiskScript[] = USE_HYPERV
     "foreach($p in @($a.disk,$a.part)){"
     "if(Test-Path -LiteralPath $p){Remove-Item -LiteralPath $p -Force}};"
     "$s=$a.image;if($a.footer){Copy-Item -LiteralPath $s -Destination $a.part;"
@@ -90,8 +98,10 @@ const char kDiskScript[] =
 const char kMakeScript[] = FIND_MACHINE
     "if(-not $m){$m=New-VM -Name $a.name -Generation 2 -MemoryStartupBytes $a.memory "
     "-VHDPath $a.disk -SwitchName $a.switch -Path $a.folder};"
-    "Set-VM -VM $m -Notes $a.notes -AutomaticCheckpointsEnabled $false "
-    "-AutomaticStopAction ShutDown;"
+    "Set-VM -VM $m -Notes $a.notes -AutomaticStopAction ShutDown;"
+    // Windows Server 2016 has no automatic checkpoints to turn off.
+    "if((Get-Command -Name Set-VM).Parameters.ContainsKey('AutomaticCheckpointsEnabled'))"
+    "{Set-VM -VM $m -AutomaticCheckpointsEnabled $false};"
     "Set-VMMemory -VM $m -DynamicMemoryEnabled $a.dynamic;"
     "Set-VMProcessor -VM $m -Count $a.cpus;"
     "Set-VMNetworkAdapter -VM $m -StaticMacAddress $a.mac;"

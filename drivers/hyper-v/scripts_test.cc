@@ -19,44 +19,49 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// Cmdlets with the parameters that each has, by Microsoft's reference of Windows Server 2016 and
-// later.
+// Cmdlets with those of their parameters that the scripts may use, and where each was looked up.
 const std::map<std::string, std::set<std::string>>& Cmdlets() {
   static const auto* const kCmdlets = new std::map<std::string, std::set<std::string>>{
+      // github.com/MicrosoftDocs/windows-powershell-docs, docset/winserver2022-ps/Hyper-V/NAME.md.
       {"Add-VMDvdDrive", {"VM", "Path"}},
-      {"Convert-VHD", {"Path", "DestinationPath", "VHDType"}},
-      {"ConvertFrom-Json", {}},
-      {"ConvertTo-Json", {"InputObject", "Compress", "Depth"}},
-      {"Copy-Item", {"LiteralPath", "Destination"}},
-      {"ForEach-Object", {}},
-
-      {"Get-FileHash", {"LiteralPath", "Algorithm"}},
-      {"Get-Item", {"LiteralPath"}},
-      {"Get-Module", {"ListAvailable", "Name"}},
-      {"Get-NetNeighbor", {"LinkLayerAddress", "AddressFamily", "ErrorAction"}},
-      {"Get-VHD", {"Path"}},
-      {"Get-VM", {}},
       {"Get-VMHardDiskDrive", {"VM"}},
-      {"Get-VMSwitch", {}},
-      {"Move-Item", {"LiteralPath", "Destination", "Force"}},
-      {"New-Item", {"ItemType", "Force", "Path"}},
-      {"New-Object", {}},
       {"New-VM", {"Name", "Generation", "MemoryStartupBytes", "VHDPath", "SwitchName", "Path"}},
-      {"Out-String", {}},
-      {"Remove-Item", {"LiteralPath", "Force", "Recurse"}},
       {"Remove-VM", {"VM", "Force"}},
       {"Remove-VMSavedState", {"VM"}},
       {"Resize-VHD", {"Path", "SizeBytes"}},
       {"Resume-VM", {"VM"}},
-      {"Select-Object", {"First"}},
       {"Set-VM", {"VM", "Notes", "AutomaticCheckpointsEnabled", "AutomaticStopAction"}},
       {"Set-VMFirmware", {"VM", "EnableSecureBoot", "FirstBootDevice"}},
-      {"Set-VMMemory", {"VM", "DynamicMemoryEnabled"}},
-      {"Set-VMNetworkAdapter", {"VM", "StaticMacAddress"}},
       {"Set-VMNetworkAdapterVlan", {"VM", "Access", "VlanId"}},
+      {"Stop-VM", {"VM", "TurnOff", "Confirm"}},
+      // The same, docset/winserver2019-ps/Hyper-V/NAME.md.
+      {"Set-VMNetworkAdapter", {"VM", "StaticMacAddress"}},
+      // Their pages are not in what could be searched: as minikube (Hyper-V driver), HashiCorp's
+      // packer-plugin-hyperv and docker/machine (drivers/hyperv) call them.
+      {"Convert-VHD", {"Path", "DestinationPath", "VHDType"}},
+      {"Get-NetNeighbor", {"LinkLayerAddress", "AddressFamily", "ErrorAction"}},
+      {"Get-VHD", {"Path"}},
+      {"Get-VM", {}},
+      {"Get-VMSwitch", {}},
+      {"Set-VMMemory", {"VM", "DynamicMemoryEnabled"}},
       {"Set-VMProcessor", {"VM", "Count"}},
       {"Start-VM", {"VM"}},
-      {"Stop-VM", {"VM", "TurnOff", "Confirm"}},
+      // Of PowerShell itself, 3.0 and later.
+      {"ConvertFrom-Json", {}},
+      {"ConvertTo-Json", {"InputObject", "Compress", "Depth"}},
+      {"Copy-Item", {"LiteralPath", "Destination"}},
+      {"ForEach-Object", {}},
+      {"Get-Command", {"Name"}},
+      {"Get-FileHash", {"LiteralPath", "Algorithm"}},
+      {"Get-Item", {"LiteralPath"}},
+      {"Get-Module", {"ListAvailable", "Name"}},
+      {"Import-Module", {"Name"}},
+      {"Move-Item", {"LiteralPath", "Destination", "Force"}},
+      {"New-Item", {"ItemType", "Force", "Path"}},
+      {"New-Object", {}},
+      {"Out-String", {}},
+      {"Remove-Item", {"LiteralPath", "Force", "Recurse"}},
+      {"Select-Object", {"First"}},
       {"Test-Path", {"LiteralPath"}},
       {"Where-Object", {}},
   };

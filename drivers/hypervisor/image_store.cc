@@ -27,6 +27,12 @@ constexpr int kCurlHttpError = 22;
 constexpr int kCurlNoFile = 37;
 constexpr int kCurlNoRanges = 33;
 
+// Runs the rest alone on this cache, where the host has flock(1): the curl of a driver that was
+// killed, or another driver's, may write to the same file.
+constexpr char kAlone[] =
+    "command -v \"$1\" >/dev/null || exit 127; "
+    "if command -v flock >/dev/null; then exec flock \"$0\" \"$@\"; else exec \"$@\"; fi";
+
 bool IsHex(absl::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
 }
@@ -143,10 +149,18 @@ absl::StatusOr<std::string> ImageStore::Fetch(common::CallScope& call, const Ima
   DM_RETURN_IF_ERROR(MakeFolder(host_, call, cache_));
   DM_ASSIGN_OR_RETURN(const std::string digest, ExpectedDigest(call, source));
   const std::string part = path + ".part";
-  DM_RETURN_IF_ERROR(Download(call, source.url, part));
-  DM_RETURN_IF_ERROR(CheckDigest(call, digest, part, source.url));
-  DM_RETURN_IF_ERROR(RunTool(host_, call, {"mv", "-f", "--", part, path}).status());
-  return path;
+  const auto finish = [&]() -> absl::Status {
+    DM_RETURN_IF_ERROR(Download(call, source.url, part));
+    DM_RETURN_IF_ERROR(CheckDigest(call, digest, part, source.url));
+    return RunTool(host_, call, {"mv", "-f", "--", part, path}).status();
+  };
+  const absl::Status finished = finish();
+  if (finished.ok()) return path;
+  // Another driver may have taken the file to where it belongs.
+  DM_RETURN_IF_ERROR(call.Check());
+  DM_ASSIGN_OR_RETURN(const bool taken, Exists(host_, call, path));
+  if (taken) return path;
+  return finished;
 }
 
 absl::Status ImageStore::Download(common::CallScope& call, const std::string& url,
@@ -160,8 +174,9 @@ absl::Status ImageStore::Download(common::CallScope& call, const std::string& ur
   bool in_turns = true;
   int fruitless = 0;
   for (;;) {
-    std::vector<std::string> argv = {"curl",     "--silent", "--show-error", "--fail", "--location",
-                                     "--output", part};
+    std::vector<std::string> argv = {"sh",       "-c",           kAlone,   cache_,       "curl",
+                                     "--silent", "--show-error", "--fail", "--location", "--output",
+                                     part};
     if (in_turns) {
       argv.insert(argv.end(),
                   {"--continue-at", "-", "--max-time", absl::StrCat(absl::ToInt64Seconds(kTurn))});
@@ -177,6 +192,10 @@ absl::Status ImageStore::Download(common::CallScope& call, const std::string& ur
     DM_ASSIGN_OR_RETURN(const int64_t now, SizeOf(host_, call, part));
     fruitless = now > before ? 0 : fruitless + 1;
     before = now;
+    // Another has got the rest while this one waited; asking for more was the error.
+    if (fetched.exit_code == kCurlHttpError && length.has_value() && now == *length) {
+      return absl::OkStatus();
+    }
     const absl::Status error = CurlError(url, fetched);
     const bool final = absl::IsNotFound(error) || fetched.exit_code == kCurlHttpError;
     if (final || fruitless >= kMostFruitless) return error;

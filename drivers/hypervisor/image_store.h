@@ -37,7 +37,7 @@ std::string DigestInList(absl::string_view list, absl::string_view name);
 /// The cache of one host, in its folder `cache`. A file there is complete and was checked; what is
 /// under way is beside it, as NAME.part, and is gone on with after an interruption. It works with
 /// curl and sha256sum or shasum, on that host. Thread-safe; of several that want the same image,
-/// one fetches it.
+/// one fetches it. Several drivers may share the folder.
 class ImageStore {
  public:
   /// `host` outlives it.

@@ -99,6 +99,29 @@ TEST_F(ImageStoreTest, ManyAtOnceFetchItOnce) {
   EXPECT_LE(fetched_, 2);  // Its length was asked for once, too.
 }
 
+TEST_F(ImageStoreTest, SeveralDriversShareACache) {
+  const ImageSource source = {.url = Url("/guest.img"), .checksum = Digest()};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 6; ++i) {
+    threads.emplace_back([&] {
+      ImageStore other(host_, folder_ + "/cache");
+      ExpectImage(other.Fetch(call_, source));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(ImageStoreTest, ADownloadIsTold) {
+  std::string told;
+  common::CallScope call(
+      absl::InfiniteFuture(), std::make_shared<common::Cancellation>(),
+      {.progress = [&](const machine::v1::Progress& progress) { told += progress.message(); },
+       .log = [&](const machine::v1::LogLine& line) { told += line.text(); }});
+  ExpectImage(store_.Fetch(call, {.url = Url("/guest.img"), .checksum = Digest()}));
+  EXPECT_THAT(told, HasSubstr("Downloading guest.img..."));
+  EXPECT_THAT(told, HasSubstr("Checking the image..."));
+}
+
 TEST_F(ImageStoreTest, DigestComesFromTheListBesideTheImage) {
   ExpectImage(store_.Fetch(call_, {.url = Url("/guest.img"), .checksum = Url("/SHA256SUMS")}));
   const auto missing =

@@ -12,10 +12,10 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "drivers/qemu/driver_under_test.h"
+#include "drivers/sdk/conformance/driver_under_test.h"
 #include "drivers/sdk/conformance/expect_conformance.h"
+#include "drivers/sdk/conformance/kill_tests.h"
 #include "drivers/sdk/test_machine.h"
 #include "services/common/file/file.h"
 #include "services/common/process/process.h"
@@ -27,7 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
 
 // Powers off when its power button is pressed, by the ports of ACPI as SeaBIOS places them on q35:
 // PM1 status at 0x600, enable at 0x602, control at 0x604.
@@ -92,7 +91,7 @@ class ConformanceE2eTest : public testing::Test {
   }
 
   const std::string folder_ = NewFolder();
-  DriverUnderTest driver_{folder_ + "/data", MachineOptions()};
+  conformance::DriverUnderTest driver_{"qemu", folder_ + "/data", MachineOptions()};
 };
 
 TEST_F(ConformanceE2eTest, KeepsTheContract) {
@@ -112,21 +111,10 @@ TEST_F(ConformanceE2eTest, KeepsTheContract) {
 }
 
 TEST_F(ConformanceE2eTest, ADriverKilledInACreateLeavesWhatTheNextOneFinishes) {
-  for (int events = 1; events <= 5; ++events) {
-    SCOPED_TRACE(absl::StrCat("killed after event ", events));
-    const std::string uid = absl::StrFormat("2d5f7ad8-3a2f-4f6e-9d51-0000000000%02d", events);
-    // It may have been done by the time the signal comes; that is right, too.
-    driver_.Create(uid, 1, events).IgnoreError();
-    driver_.Kill();  // Where it had fewer events; until it is waited for, its pid stays its own.
-    driver_.Start();
-    const absl::Status again = driver_.Create(uid, 2);
-    EXPECT_TRUE(again.ok()) << again;
-    EXPECT_THAT(Running(uid), SizeIs(1));
-    const absl::Status removed = driver_.Remove(uid, 3);
-    EXPECT_TRUE(removed.ok()) << removed;
-    EXPECT_THAT(Running(uid), IsEmpty());
-    EXPECT_FALSE(fs::exists(driver_.MachineFolder(uid)));
-  }
+  const conformance::KillWorld world = {
+      .running = [this](const std::string& uid) { return Running(uid).size(); },
+      .left = [this](const std::string& uid) { return driver_.FoldersOf(uid); }};
+  conformance::ExpectKillsBetweenEventsAreMended(driver_, world, 5);
 }
 
 }  // namespace

@@ -3,11 +3,13 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/host_port.h"
 #include "drivers/vmwarefusion/leases.h"
 #include "services/common/status/status.h"
@@ -108,7 +110,8 @@ absl::Status FusionDriver::PreCreateCheck(DriverCall& call, const MachineSpec& m
       absl::StrCat("--", kImageFlag, ": there is no ", image, " on ", host.name()));
 }
 
-absl::StatusOr<MachineState> FusionDriver::StateNow(DriverCall& call, const Place& place) const {
+absl::StatusOr<MachineState> FusionDriver::StateNow(DriverCall& call, const Place& place,
+                                                    const std::set<std::string>* running) const {
   const absl::StatusOr<std::string> text =
       place.host->vmrun.host().ReadFile(call, place.vmx, kMostVmx);
   if (absl::IsNotFound(text.status())) {
@@ -118,8 +121,12 @@ absl::StatusOr<MachineState> FusionDriver::StateNow(DriverCall& call, const Plac
     return record.has_value() ? MACHINE_STATE_STOPPED : MACHINE_STATE_NOT_FOUND;
   }
   DM_RETURN_IF_ERROR(text.status());
-  DM_ASSIGN_OR_RETURN(const std::set<std::string> running, place.host->vmrun.Running(call));
-  for (const std::string& path : running) {
+  std::set<std::string> now;
+  if (running == nullptr) {
+    DM_ASSIGN_OR_RETURN(now, place.host->vmrun.Running(call));
+    running = &now;
+  }
+  for (const std::string& path : *running) {
     if (Tail(path) == Tail(place.vmx)) return MACHINE_STATE_RUNNING;
   }
   const Vmx vmx = ParseVmx(*text);
@@ -136,9 +143,16 @@ absl::StatusOr<MachineState> FusionDriver::Require(DriverCall& call, const Machi
                                    place.host->vmrun.host().name(), ": ", place.vmx, " is gone"));
 }
 
+void FusionDriver::Unpause(DriverCall& call, const Place& place) {
+  place.host->vmrun.Write(call, {"unpause", place.vmx}).IgnoreError();
+}
+
 absl::Status FusionDriver::PowerOn(DriverCall& call, const Place& place) const {
   DM_ASSIGN_OR_RETURN(const MachineState state, StateNow(call, place));
-  if (state == MACHINE_STATE_RUNNING) return absl::OkStatus();
+  if (state == MACHINE_STATE_RUNNING) {
+    Unpause(call, place);
+    return call.Check();
+  }
   call.Progress("Starting virtual machine...");
   const absl::Status started =
       place.host->vmrun.Write(call, {"start", place.vmx, place.settings.ui});
@@ -152,6 +166,8 @@ absl::Status FusionDriver::PowerOff(DriverCall& call, const MachineSpec& machine
                                     const Place& place, absl::Duration grace) const {
   DM_ASSIGN_OR_RETURN(const MachineState state, Require(call, machine, place));
   if (state != MACHINE_STATE_RUNNING) return absl::OkStatus();
+  // A guest that stands still hears nothing.
+  Unpause(call, place);
   const absl::Time deadline = absl::Now() + grace;
   const absl::Status asked =
       place.host->vmrun.Write(call, {"stop", place.vmx, "soft"}, std::max(grace, absl::Seconds(1)));
@@ -261,8 +277,9 @@ absl::StatusOr<std::string> FusionDriver::AddressOf(DriverCall& call, const Plac
 }
 
 absl::StatusOr<Observation> FusionDriver::Observe(DriverCall& call, const MachineSpec& machine,
-                                                  const Place& place) const {
-  DM_ASSIGN_OR_RETURN(const MachineState state, StateNow(call, place));
+                                                  const Place& place,
+                                                  const std::set<std::string>* running) const {
+  DM_ASSIGN_OR_RETURN(const MachineState state, StateNow(call, place, running));
   Observation observation;
   observation.set_state(state);
   if (state == MACHINE_STATE_NOT_FOUND) return observation;
@@ -301,12 +318,50 @@ absl::StatusOr<Observation> FusionDriver::Inspect(DriverCall& call, const Machin
   return Observe(call, machine, place);
 }
 
+absl::StatusOr<std::vector<Observation>> FusionDriver::BatchInspect(
+    DriverCall& call, absl::Span<const MachineSpec> machines) {
+  struct Listing {
+    absl::Mutex mu;
+    std::optional<absl::StatusOr<std::set<std::string>>> running ABSL_GUARDED_BY(mu);
+  };
+  absl::Mutex mu;
+  std::map<const Host*, Listing> listings;
+  const auto running_on = [&](Host& host) -> absl::StatusOr<std::set<std::string>*> {
+    Listing* listing = nullptr;
+    {
+      absl::MutexLock lock(&mu);
+      listing = &listings[&host];
+    }
+    // The first asks, for all.
+    absl::MutexLock lock(&listing->mu);
+    if (!listing->running.has_value()) listing->running = host.vmrun.Running(call);
+    DM_RETURN_IF_ERROR(listing->running->status());
+    return &**listing->running;
+  };
+  // Each machine for itself, as each guest is asked for its address.
+  return InspectByAccount<const MachineSpec>(
+      machines,
+      [](const MachineSpec& machine) -> absl::StatusOr<std::shared_ptr<const MachineSpec>> {
+        return std::shared_ptr<const MachineSpec>(std::shared_ptr<void>(), &machine);
+      },
+      [&](const MachineSpec& machine,
+          const AccountMachines&) -> absl::StatusOr<std::vector<Observation>> {
+        DM_RETURN_IF_ERROR(call.Check());
+        DM_ASSIGN_OR_RETURN(const Place place, PlaceOf(call, machine));
+        DM_ASSIGN_OR_RETURN(const std::set<std::string>* const running, running_on(*place.host));
+        DM_ASSIGN_OR_RETURN(Observation observation, Observe(call, machine, place, running));
+        return std::vector<Observation>{std::move(observation)};
+      });
+}
+
 absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> FusionDriver::ListInstances(
     DriverCall& call, absl::string_view orchestrator_id, const Options& options) {
   MachineSpec machine;
   machine.options = options;
   DM_ASSIGN_OR_RETURN(Place place, PlaceOf(call, machine));
   DM_ASSIGN_OR_RETURN(const std::vector<std::string> uids, place.host->files.List(call));
+  if (uids.empty()) return std::vector<::driver::v1::ListInstancesResponse>();
+  DM_ASSIGN_OR_RETURN(const std::set<std::string> running, place.host->vmrun.Running(call));
   std::vector<::driver::v1::ListInstancesResponse> instances;
   for (const std::string& uid : uids) {
     const auto record = place.host->files.Read(call, uid);
@@ -321,7 +376,7 @@ absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> FusionDriver::L
     place.uid = uid;
     place.vmx = place.host->files.VmxOf(uid);
     place.state.set_folder(place.host->files.FolderOf(uid));
-    absl::StatusOr<Observation> observation = Observe(call, machine, place);
+    absl::StatusOr<Observation> observation = Observe(call, machine, place, &running);
     if (observation.ok()) {
       *instance.mutable_observation() = *std::move(observation);
     } else {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ class FusionDriver final : public Driver {
   absl::StatusOr<Observation> Restart(DriverCall& call, const MachineSpec& machine) override;
   absl::Status Remove(DriverCall& call, const MachineSpec& machine) override;
   absl::StatusOr<Observation> Inspect(DriverCall& call, const MachineSpec& machine) override;
+  /// Asks each host once what runs there.
+  absl::StatusOr<std::vector<Observation>> BatchInspect(
+      DriverCall& call, absl::Span<const MachineSpec> machines) override;
   absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ListInstances(
       DriverCall& call, absl::string_view orchestrator_id, const Options& options) override;
   absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine) override;
@@ -63,16 +67,21 @@ class FusionDriver final : public Driver {
   };
 
   absl::StatusOr<Place> PlaceOf(DriverCall& call, const MachineSpec& machine);
-  absl::StatusOr<MachineState> StateNow(DriverCall& call, const Place& place) const;
+  // `running` is what VmRun::Running() said, to not ask again.
+  absl::StatusOr<MachineState> StateNow(DriverCall& call, const Place& place,
+                                        const std::set<std::string>* running = nullptr) const;
   // The same; NOT_FOUND INSTANCE_GONE when it is not there.
   absl::StatusOr<MachineState> Require(DriverCall& call, const MachineSpec& machine,
                                        const Place& place) const;
   absl::Status PowerOn(DriverCall& call, const Place& place) const;
+  // Has a paused machine go on. `vmrun list` shows it as one that runs, so there is no telling.
+  static void Unpause(DriverCall& call, const Place& place);
   absl::Status PowerOff(DriverCall& call, const MachineSpec& machine, const Place& place,
                         absl::Duration grace) const;
   absl::StatusOr<std::string> AddressOf(DriverCall& call, const Place& place) const;
   absl::StatusOr<Observation> Observe(DriverCall& call, const MachineSpec& machine,
-                                      const Place& place) const;
+                                      const Place& place,
+                                      const std::set<std::string>* running = nullptr) const;
   // The address comes once the guest is up.
   absl::StatusOr<Observation> ObserveStarted(DriverCall& call, const MachineSpec& machine,
                                              const Place& place) const;

@@ -194,6 +194,37 @@ TEST_F(FusionDriverTest, ASuspendedMachineIsSavedAndComesBack) {
   EXPECT_EQ(StateNow(), MACHINE_STATE_RUNNING);
 }
 
+TEST_F(FusionDriverTest, APausedMachineGoesOn) {
+  Create();
+  std::filesystem::copy(host_.Path("running"), host_.Path("paused"));
+  const absl::StatusOr<Observation> started = driver_->Start(Call(), machine_);
+  ASSERT_TRUE(started.ok()) << started.status();
+  EXPECT_TRUE(started->has_endpoint());
+  EXPECT_THAT(host_.Lines("paused"), IsEmpty());
+  std::filesystem::copy_file(host_.Path("running"), host_.Path("paused"),
+                             std::filesystem::copy_options::overwrite_existing);
+  ASSERT_TRUE(driver_->Stop(Call(), machine_, std::nullopt).ok()) << "hears it, too";
+  EXPECT_EQ(StateNow(), MACHINE_STATE_STOPPED);
+}
+
+TEST_F(FusionDriverTest, ABatchAsksItsHostOnceWhatRuns) {
+  std::vector<MachineSpec> machines(3, machine_);
+  Create();
+  machines[1].uid = "2d5f7ad8-3a2f-4f6e-9d51-0d1c5d3a9b02";
+  machines[2].uid = "2d5f7ad8-3a2f-4f6e-9d51-0d1c5d3a9b03";
+  ASSERT_TRUE(driver_->Create(Call(), machines[1]).ok());
+  ASSERT_TRUE(driver_->Kill(Call(), machines[1]).ok());
+  const std::vector<std::string> before = host_.Lines("calls");
+  const auto seen = driver_->BatchInspect(Call(), machines);
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  ASSERT_THAT(*seen, SizeIs(3));
+  EXPECT_EQ((*seen)[0].state(), MACHINE_STATE_RUNNING);
+  EXPECT_TRUE((*seen)[0].has_endpoint());
+  EXPECT_EQ((*seen)[1].state(), MACHINE_STATE_STOPPED);
+  EXPECT_EQ((*seen)[2].state(), MACHINE_STATE_NOT_FOUND);
+  EXPECT_EQ(host_.Lines("calls").size() - before.size(), 2U) << "list, and one guest's address";
+}
+
 TEST_F(FusionDriverTest, AGuestThatDoesNotObeyGoesOn) {
   Create();
   host_.Order("ignores_soft");

@@ -2,22 +2,16 @@
 // that fails. The provider's ledger says whether anything was made twice.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <unistd.h>
 
-#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "services/common/crypto/certificates.h"
-#include "services/common/file/file.h"
-#include "services/common/process/process.h"
+#include "tests/crash/listening_driver.h"
 #include "tests/crash/simcloud_world.h"
 #include "tests/integration/relay.h"
 
@@ -34,70 +28,21 @@ class RemoteDriverTest : public SimCloudWorldTest {
  protected:
   void SetUp() override {
     StartProvider(/*seed=*/1);
-    authority_ = common::CertAuthority::Create("test", absl::Hours(1)).value();
-    const auto server = authority_->IssueServer({"127.0.0.1"}, absl::Hours(1)).value();
-    Write("ca.pem", authority_->cert_pem());
-    Write("server.pem", server.cert_pem);
-    Write("server-key.pem", server.key_pem.view());
-    WriteClient("", *authority_);
+    certificates_.emplace(world_);
     StartDriver();
     ASSERT_EQ(Run(RegisterLine("far")).exit_code, 0);
-  }
-
-  void Write(const std::string& name, absl::string_view contents) const {
-    ASSERT_TRUE(common::WriteFileAtomically(world_.Path(name), contents, 0600).ok());
-  }
-
-  void WriteClient(const std::string& prefix, const common::CertAuthority& authority) const {
-    const auto client =
-        authority.IssueClient({.common_name = "orchestrator"}, absl::Hours(1)).value();
-    Write(prefix + "cert.pem", client.cert_pem);
-    Write(prefix + "key.pem", client.key_pem.view());
   }
 
   // Starts the driver and leads the link to it.
   void StartDriver() {
     driver_.reset();
-    auto driver = common::Process::Spawn(
-        {.argv = {"tests/fakes/simcloud/driver/machine-driver-simcloud", "--listen", "127.0.0.1:0",
-                  "--tls-cert", world_.Path("server.pem"), "--tls-key",
-                  world_.Path("server-key.pem"), "--tls-ca", world_.Path("ca.pem")},
-         .env = world_.Environment(),
-         .stderr_to = common::Stdio::Pipe()});
-    ASSERT_TRUE(driver.ok()) << driver.status();
-    driver_.emplace(*std::move(driver));
-    link_.LeadTo(PortInLog(driver_->stderr_fd().get()));
+    driver_.emplace(world_, "tests/fakes/simcloud/driver/machine-driver-simcloud",
+                    world_.Path("driver-data"));
+    link_.LeadTo(driver_->port());
   }
 
-  // Of the log line "listening", which has {"address":"127.0.0.1:PORT"}.
-  static int PortInLog(int fd) {
-    std::string log;
-    constexpr char kKey[] = "\"127.0.0.1:";
-    while (true) {
-      char c = 0;
-      if (read(fd, &c, 1) != 1) break;
-      log += c;
-      const size_t at = log.find(kKey);
-      const size_t end = at == std::string::npos ? at : log.find('"', at + 1);
-      int port = 0;
-      if (end != std::string::npos &&
-          absl::SimpleAtoi(log.substr(at + sizeof(kKey) - 1, end - at - sizeof(kKey) + 1), &port)) {
-        return port;
-      }
-    }
-    ADD_FAILURE() << "the driver does not listen: " << log;
-    return 0;
-  }
-
-  void KillDriver() {
-    driver_->Signal(SIGKILL).IgnoreError();
-    driver_->Wait().IgnoreError();
-  }
-
-  std::string RegisterLine(const std::string& name, const std::string& client = "") const {
-    return absl::StrCat("driver register ", name, " 127.0.0.1:", link_.port(), " --ca ",
-                        world_.Path("ca.pem"), " --cert ", world_.Path(client + "cert.pem"),
-                        " --key ", world_.Path(client + "key.pem"));
+  std::string RegisterLine(absl::string_view name, absl::string_view client = "") const {
+    return certificates_->RegisterLine(name, link_.port(), client);
   }
 
   // What `driver ls` says of one.
@@ -129,9 +74,9 @@ class RemoteDriverTest : public SimCloudWorldTest {
     EXPECT_EQ(StateInLedger(), "");
   }
 
-  std::optional<common::CertAuthority> authority_;
+  std::optional<DriverCertificates> certificates_;
   Relay link_;
-  std::optional<common::Process> driver_;
+  std::optional<ListeningDriver> driver_;
 };
 
 TEST_F(RemoteDriverTest, IsUsedLikeOneThatIsInstalled) {
@@ -154,9 +99,9 @@ TEST_F(RemoteDriverTest, IsUsedLikeOneThatIsInstalled) {
 
 TEST_F(RemoteDriverTest, IsRegisteredOnlyIfBothSidesTrustEachOther) {
   const auto stranger = common::CertAuthority::Create("stranger", absl::Hours(1)).value();
-  WriteClient("stranger-", stranger);
+  certificates_->WriteClient("stranger-", stranger);
   EXPECT_EQ(Run(RegisterLine("other", "stranger-")).exit_code, 1);
-  Write("ca.pem", stranger.cert_pem());
+  certificates_->Write("ca.pem", stranger.cert_pem());
   EXPECT_EQ(Run(RegisterLine("other")).exit_code, 1);
   EXPECT_THAT(Run("driver register other 127.0.0.1:1").err, HasSubstr("--ca is missing"));
   EXPECT_THAT(Run("driver ls").out, Not(HasSubstr("other")));
@@ -164,7 +109,7 @@ TEST_F(RemoteDriverTest, IsRegisteredOnlyIfBothSidesTrustEachOther) {
 
 TEST_F(RemoteDriverTest, KilledInMidCreateItGoesOnWhenItIsStartedAgain) {
   RunningCommand create = BeginCreate();
-  KillDriver();
+  driver_->Kill();
   StartDriver();
   ExpectMadeOnce(std::move(create));
 }

@@ -2,6 +2,12 @@
 // letter by letter, with arguments of the right types; what it knows is in
 // $FAKE_HYPERV_DIR/state.json: machines by folder, files, urls, switches, and orders of tests
 // (ignores_stop, no_address, fails: a script's name, no_hyperv, not_allowed, chatters).
+//
+// What the scripts may call is held against Microsoft's reference in
+// drivers/hyper-v/scripts_test.cc. Properties of a machine (State, Path, Notes, Id, NetworkAdapters
+// with MacAddress and IPAddresses, DVDDrives) are those that docker/machine and
+// packer-plugin-hyperv read. New-VM puts the files into a folder named as the machine below -Path,
+// which is then its Path. Remove-VM leaves disks.
 #include <fcntl.h>
 #include <sys/file.h>
 
@@ -23,6 +29,7 @@
 #include "drivers/hyper-v/scripts.h"
 #include "services/common/file/file.h"
 #include "services/common/process/unique_fd.h"
+#include "tests/fakes/killer/driver_killer.h"
 
 namespace {
 
@@ -265,6 +272,8 @@ int main(int argc, char** argv) {
   const machine::common::UniqueFd lock(
       open((std::string(folder) + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
   flock(lock.get(), LOCK_EX);
+  machine::fakes::DriverKiller killer(folder);
+  killer.BeforeEffect();
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   Json state = Json::parse(text);
@@ -289,5 +298,6 @@ int main(int argc, char** argv) {
   std::printf("%s\r\n", answer.dump().c_str());
   const auto written =
       machine::common::WriteFileAtomically(path, state.dump(1), 0600, {.fsync = false});
+  killer.AfterEffect();
   return written.ok() ? 0 : 3;
 }

@@ -496,6 +496,7 @@ std::string FakeVbox::DhcpServer(const CommandLine& line) {
       return absl::StrCat("IP Address:  ", std::string(state_["dhcp"][network]["lower"]),
                           "\nMAC Address: ", line.Get("--mac-address"),
                           "\nState:       acked\nIssued:      2026-11-26T12:00:00Z (1795608000)\n",
+                          "Expire:      2026-11-26T12:10:00Z (1795608600)\n",
                           "TTL:         600 sec, currently 480 sec left\n");
     }
     throw Refused("Could not find a lease for " + mac, kNotFound);

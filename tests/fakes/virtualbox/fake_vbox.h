@@ -12,6 +12,16 @@ namespace machine::fakes {
 /// VBoxManage of one version, with all that VirtualBox knows in a JSON object:
 ///   version: "7.2.0r170228"; vms, media, interfaces, dhcp: what there is;
 ///   orders: what tests want: ignores_acpi, no_lease, denies_ranges, no_vtx, fails (a command).
+///
+/// Commands, options and what they print were held against the sources of VBoxManage between 7.1
+/// and 7.2 (github.com/VirtualBox/virtualbox, src/VBox/Frontends/VBoxManage): createvm,
+/// unregistervm (VBoxManageMisc.cpp); modifyvm, whose old spellings stay (VBoxManageModifyVM.cpp,
+/// OPT2); storageattach (VBoxManageStorageController.cpp); convertfromraw, clonemedium,
+/// showmediuminfo (VBoxManageDisk.cpp); showvminfo and the words for states (VBoxManageInfo.cpp);
+/// list hostonlyifs, dhcpservers, hostinfo (VBoxManageList.cpp); hostonlyif
+/// (VBoxManageHostonly.cpp); dhcpserver (VBoxManageDHCPServer.cpp). In three things it is stricter:
+/// createvm must name the architecture since 7.1 (the manual's synopsis; the sources guess it by
+/// --ostype), storagectl's ports do not grow, and what is not listed is refused.
 class FakeVbox {
  public:
   explicit FakeVbox(nlohmann::ordered_json& state) : state_(state) {}

@@ -34,7 +34,6 @@ FakeVboxHost::FakeVboxHost(absl::string_view version) {
   for (const char* const part : {"vms", "media", "interfaces", "dhcp", "orders"}) {
     state[part] = nlohmann::ordered_json::object();
   }
-  state["log"] = nlohmann::ordered_json::array();
   std::ofstream(Path("state.json")) << state.dump();
   const char* const path = getenv("PATH");
   setenv("PATH", absl::StrCat(Path("bin"), ":", path == nullptr ? "/usr/bin:/bin" : path).c_str(),
@@ -68,9 +67,9 @@ void FakeVboxHost::Change(const std::function<void(nlohmann::ordered_json&)>& ch
 
 std::vector<std::string> FakeVboxHost::Log(absl::string_view command) const {
   std::vector<std::string> lines;
-  const nlohmann::ordered_json state = State();
-  for (const auto& line : state["log"]) {
-    if (absl::StartsWith(line.get<std::string>(), command)) lines.push_back(line);
+  std::ifstream log(Path("log"));
+  for (std::string line; std::getline(log, line);) {
+    if (absl::StartsWith(line, command)) lines.push_back(line);
   }
   return lines;
 }

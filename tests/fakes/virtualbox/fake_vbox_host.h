@@ -12,7 +12,7 @@
 namespace machine::fakes {
 
 /// Puts the fake first in this process's PATH, where the programs that it starts find it, too. One
-/// at a time in a process.
+/// at a time in a process, except for programs that are given PATH and FAKE_VBOX_DIR by name.
 class FakeVboxHost {
  public:
   explicit FakeVboxHost(absl::string_view version = "7.2.0r170228");

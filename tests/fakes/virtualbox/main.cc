@@ -12,6 +12,7 @@
 
 #include "services/common/file/file.h"
 #include "services/common/process/unique_fd.h"
+#include "tests/fakes/killer/driver_killer.h"
 #include "tests/fakes/virtualbox/fake_vbox.h"
 
 int main(int argc, char** argv) {
@@ -21,13 +22,18 @@ int main(int argc, char** argv) {
   const machine::common::UniqueFd lock(
       open((std::string(folder) + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
   flock(lock.get(), LOCK_EX);
+  machine::fakes::DriverKiller killer(folder);
+  killer.BeforeEffect();
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   nlohmann::ordered_json state = nlohmann::ordered_json::parse(text);
   const std::vector<std::string> args(argv + 1, argv + argc);
-  std::string log;
-  for (const std::string& arg : args) log += arg + "\t";
-  state["log"].push_back(log);
+  {
+    std::ofstream log(std::string(folder) + "/log", std::ios::app);
+    for (const std::string& arg : args) log << arg << "\t";
+    log << "\n";
+  }
+  const nlohmann::ordered_json before = state;
   int result = 0;
   // As the program that starts the real one does where the kernel's module is missing.
   if (state["orders"].value("warns", false)) {
@@ -47,7 +53,10 @@ int main(int argc, char** argv) {
                    refused.code.c_str());
     }
   }
-  const auto written =
-      machine::common::WriteFileAtomically(path, state.dump(1), 0600, {.fsync = false});
-  return written.ok() ? result : 3;
+  if (state != before &&
+      !machine::common::WriteFileAtomically(path, state.dump(1), 0600, {.fsync = false}).ok()) {
+    return 3;
+  }
+  killer.AfterEffect();
+  return result;
 }

@@ -1,6 +1,12 @@
 // Stands for vmrun, vmware-vdiskmanager and uname, by the name that it is called by. What runs is
-// in $FAKE_VMWARE_DIR/running, one path a line; files there with the names of orders change what it
-// does: no_tools, ignores_soft, mac (an Apple one).
+// in $FAKE_VMWARE_DIR/running, what of it is paused in paused, one path a line; calls has a line for
+// each command of vmrun. Files there with the names of orders change what it does: no_tools,
+// ignores_soft, mac (an Apple one).
+//
+// Commands and their parameters are those that `vmrun --help` of version 1.17 lists (Workstation 15
+// to 17, Fusion 11 to 13): start [gui|nogui], stop and suspend [hard|soft], pause, unpause, list,
+// deleteVM, getGuestIPAddress [-wait]. It has no listRegisteredVM any longer, and nothing that tells
+// a paused machine. vmware-vdiskmanager as packer-plugin-vmware and docker/machine call it.
 #include <fcntl.h>
 #include <sys/file.h>
 
@@ -19,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "services/common/process/unique_fd.h"
+#include "tests/fakes/killer/driver_killer.h"
 
 namespace {
 
@@ -45,15 +52,15 @@ std::string Value(const std::string& vmx, const std::string& name) {
   return vmx.substr(start, vmx.find('"', start) - start);
 }
 
-std::set<std::string> Running() {
-  std::ifstream file(Folder() + "/running");
+std::set<std::string> PathsIn(const char* name) {
+  std::ifstream file(Folder() + "/" + name);
   std::set<std::string> paths;
   for (std::string line; std::getline(file, line);) paths.insert(line);
   return paths;
 }
 
-void SetRunning(const std::set<std::string>& paths) {
-  std::ofstream file(Folder() + "/running");
+void SetPaths(const char* name, const std::set<std::string>& paths) {
+  std::ofstream file(Folder() + "/" + name);
   for (const std::string& path : paths) file << path << "\n";
 }
 
@@ -82,7 +89,8 @@ std::string VmRun(const Args& args) {
   const std::string product = Ordered("mac") ? "fusion" : "ws";
   if (args.size() < 3 || args[0] != "-T" || args[1] != product) throw Refused("Unknown host type");
   const std::string& command = args[2];
-  std::set<std::string> running = Running();
+  std::ofstream(Folder() + "/calls", std::ios::app) << command << "\n";
+  std::set<std::string> running = PathsIn("running");
   if (command == "list") {
     std::string text = absl::StrCat("Total running VMs: ", running.size(), "\n");
     for (const std::string& path : running) absl::StrAppend(&text, path, "\n");
@@ -92,6 +100,7 @@ std::string VmRun(const Args& args) {
   const std::string& path = args[3];
   const std::string vmx = ReadAll(path);
   const bool runs = running.count(path) > 0;
+  std::set<std::string> paused = PathsIn("paused");
   if (command == "start") {
     if (args.size() != 5 || (args[4] != "gui" && args[4] != "nogui")) throw Refused("Invalid mode");
     if (runs) throw Refused("The file is already in use");
@@ -107,23 +116,32 @@ std::string VmRun(const Args& args) {
     if (args[4] == "soft" && Ordered("no_tools")) {
       throw Refused("The VMware Tools are not running in the virtual machine: " + path);
     }
-    if (args[4] == "soft" && Ordered("ignores_soft")) return "";
+    if (args[4] == "soft" && (Ordered("ignores_soft") || paused.count(path) > 0)) return "";
     running.erase(path);
+    paused.erase(path);
     if (command == "suspend") {
       std::ofstream(path, std::ios::app) << "checkpoint.vmState = \"machine.vmss\"\n";
+    }
+  } else if (command == "pause" || command == "unpause") {
+    if (!runs) throw Refused("The virtual machine is not powered on: " + path);
+    if (command == "pause") {
+      paused.insert(path);
+    } else if (paused.erase(path) == 0) {
+      throw Refused("The virtual machine is not paused");
     }
   } else if (command == "deleteVM") {
     if (runs) throw Refused("The virtual machine should not be powered on. It is already running.");
     fs::remove_all(fs::path(path).parent_path());
   } else if (command == "getGuestIPAddress") {
-    if (!runs || Ordered("no_tools")) {
+    if (!runs || Ordered("no_tools") || paused.count(path) > 0) {
       throw Refused("The VMware Tools are not running in the virtual machine: " + path);
     }
     return "192.168.203.128\n";
   } else {
     throw Refused("Unrecognized command: " + command);
   }
-  SetRunning(running);
+  SetPaths("running", running);
+  SetPaths("paused", paused);
   return "";
 }
 
@@ -168,6 +186,8 @@ int main(int argc, char** argv) {
   const machine::common::UniqueFd lock(
       open((Folder() + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
   flock(lock.get(), LOCK_EX);
+  machine::fakes::DriverKiller killer(Folder());
+  killer.BeforeEffect();
   try {
     if (name == "uname") {
       const bool mac = Ordered("mac");
@@ -177,6 +197,7 @@ int main(int argc, char** argv) {
     } else {
       std::fputs((name == "vmrun" ? VmRun(args) : DiskManager(args)).c_str(), stdout);
     }
+    killer.AfterEffect();
     return 0;
   } catch (const Refused& refused) {
     // On standard output, as vmrun does.

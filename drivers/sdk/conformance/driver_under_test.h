@@ -1,6 +1,6 @@
-// The driver as the process it is, for tests that kill it.
-#ifndef DRIVERS_QEMU_DRIVER_UNDER_TEST_H_
-#define DRIVERS_QEMU_DRIVER_UNDER_TEST_H_
+// A driver as the process it is, for tests that kill it.
+#ifndef DRIVERS_SDK_CONFORMANCE_DRIVER_UNDER_TEST_H_
+#define DRIVERS_SDK_CONFORMANCE_DRIVER_UNDER_TEST_H_
 
 #include <memory>
 #include <optional>
@@ -8,18 +8,21 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "drivers/sdk/conformance/driver_process.h"
 #include "machine/v1/machine.pb.h"
 
-namespace machine::driver::qemu {
+namespace machine::driver::conformance {
 
 /// A driver and its folder, which outlives the process as the orchestrator's does. One thread at a
 /// time.
 class DriverUnderTest {
  public:
-  /// Machines are made with `options`; their folders are below `folder`.
-  DriverUnderTest(std::string folder, std::vector<machine::v1::OptionValue> options)
-      : folder_(std::move(folder)), options_(std::move(options)) {}
+  /// The program drivers/NAME/machine-driver-NAME. Machines are made with `options`; what it keeps
+  /// is below `folder`.
+  DriverUnderTest(absl::string_view name, std::string folder,
+                  std::vector<machine::v1::OptionValue> options)
+      : name_(name), folder_(std::move(folder)), options_(std::move(options)) {}
 
   /// Starts the process, anew if it was started before.
   void Start();
@@ -27,10 +30,12 @@ class DriverUnderTest {
   void Kill() const;
   /// Ends it as the end of its parent does.
   void End();
-  conformance::DriverProcess& process() const { return *process_; }
+  DriverProcess& process() const { return *process_; }
 
-  /// The folder of machine `uid`.
+  /// The folder of machine `uid`, where the driver has one on this host.
   std::string MachineFolder(absl::string_view uid) const;
+  /// That folder if it is there; for KillWorld::left.
+  std::vector<std::string> FoldersOf(absl::string_view uid) const;
 
   /// Creates and removes machine `uid`; each call needs a higher `token` than the ones before.
   /// Kills the driver after `kill_after` events.
@@ -39,11 +44,12 @@ class DriverUnderTest {
   absl::Status Remove(const std::string& uid, int token) const;
 
  private:
+  const std::string name_;
   const std::string folder_;
   const std::vector<machine::v1::OptionValue> options_;
-  std::unique_ptr<conformance::DriverProcess> process_;
+  std::unique_ptr<DriverProcess> process_;
 };
 
-}  // namespace machine::driver::qemu
+}  // namespace machine::driver::conformance
 
-#endif  // DRIVERS_QEMU_DRIVER_UNDER_TEST_H_
+#endif  // DRIVERS_SDK_CONFORMANCE_DRIVER_UNDER_TEST_H_

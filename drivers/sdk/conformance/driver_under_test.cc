@@ -1,18 +1,20 @@
-#include "drivers/qemu/driver_under_test.h"
+#include "drivers/sdk/conformance/driver_under_test.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "driver/v1/driver.grpc.pb.h"
 #include "drivers/sdk/test_machine.h"
+#include "services/common/status/grpc_status.h"
 
-namespace machine::driver::qemu {
+namespace machine::driver::conformance {
 namespace {
 
-constexpr char kProgram[] = "drivers/qemu/machine-driver-qemu";
 constexpr absl::Duration kLimit = absl::Minutes(2);
 
 ::driver::v1::MachineRef Ref(const std::string& uid, int token,
@@ -28,10 +30,19 @@ constexpr absl::Duration kLimit = absl::Minutes(2);
   return machine;
 }
 
+// Reads events to the end; `heard` gets their number so far.
+absl::Status ReadToTheEnd(grpc::ClientReader<::driver::v1::ActionEvent>& reader,
+                          const std::function<void(int)>& heard) {
+  ::driver::v1::ActionEvent event;
+  for (int events = 1; reader.Read(&event); ++events) heard(events);
+  return common::FromGrpcStatus(reader.Finish());
+}
+
 }  // namespace
 
 void DriverUnderTest::Start() {
-  auto process = conformance::DriverProcess::Start(kProgram, folder_);
+  auto process =
+      DriverProcess::Start(absl::StrCat("drivers/", name_, "/machine-driver-", name_), folder_);
   ASSERT_TRUE(process.ok()) << process.status();
   process_ = *std::move(process);
 }
@@ -43,7 +54,13 @@ void DriverUnderTest::Kill() const {
 void DriverUnderTest::End() { EXPECT_TRUE(process_->EndLifeline().ok()); }
 
 std::string DriverUnderTest::MachineFolder(absl::string_view uid) const {
-  return absl::StrCat(folder_, "/qemu/machines/", uid);
+  return absl::StrCat(folder_, "/", name_, "/machines/", uid);
+}
+
+std::vector<std::string> DriverUnderTest::FoldersOf(absl::string_view uid) const {
+  const std::string folder = MachineFolder(uid);
+  if (!std::filesystem::exists(folder)) return {};
+  return {folder};
 }
 
 absl::Status DriverUnderTest::Create(const std::string& uid, int token,
@@ -55,12 +72,9 @@ absl::Status DriverUnderTest::Create(const std::string& uid, int token,
   channel.Prepare(context, kLimit);
   const auto stub = ::driver::v1::Driver::NewStub(channel.grpc());
   const auto reader = stub->Create(&context, request);
-  ::driver::v1::ActionEvent event;
-  for (int events = 1; reader->Read(&event); ++events) {
+  return ReadToTheEnd(*reader, [&](int events) {
     if (kill_after == events) Kill();
-  }
-  const grpc::Status status = reader->Finish();
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  });
 }
 
 absl::Status DriverUnderTest::Remove(const std::string& uid, int token) const {
@@ -71,10 +85,7 @@ absl::Status DriverUnderTest::Remove(const std::string& uid, int token) const {
   channel.Prepare(context, kLimit);
   const auto stub = ::driver::v1::Driver::NewStub(channel.grpc());
   const auto reader = stub->Remove(&context, request);
-  ::driver::v1::ActionEvent event;
-  while (reader->Read(&event)) continue;
-  const grpc::Status status = reader->Finish();
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  return ReadToTheEnd(*reader, [](int) {});
 }
 
-}  // namespace machine::driver::qemu
+}  // namespace machine::driver::conformance

@@ -1,0 +1,104 @@
+#include "drivers/sdk/conformance/kill_tests.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace machine::driver::conformance {
+namespace {
+
+using ::testing::IsEmpty;
+
+// More than any driver makes; one that needs more is not tested to the end.
+constexpr int kMostCalls = 100;
+
+std::string Uid(int kind, int number) {
+  return absl::StrFormat("2d5f7ad8-3a2f-4f6e-9d51-00000%02d%05d", kind, number);
+}
+
+// A new driver finishes what the last one has begun, and removes it.
+void ExpectFinished(DriverUnderTest& driver, const KillWorld& world, const std::string& uid) {
+  driver.Start();
+  EXPECT_LE(world.running(uid), 1U);
+  const absl::Status again = driver.Create(uid, 2);
+  EXPECT_TRUE(again.ok()) << again;
+  EXPECT_EQ(world.running(uid), 1U);
+}
+
+void ExpectRemoved(const DriverUnderTest& driver, const KillWorld& world, const std::string& uid) {
+  const absl::Status removed = driver.Remove(uid, 4);
+  EXPECT_TRUE(removed.ok()) << removed;
+  EXPECT_EQ(world.running(uid), 0U);
+  EXPECT_THAT(world.left(uid), IsEmpty());
+}
+
+}  // namespace
+
+void ExpectKillsBetweenEventsAreMended(DriverUnderTest& driver, const KillWorld& world,
+                                       int events) {
+  for (int event = 1; event <= events; ++event) {
+    SCOPED_TRACE(absl::StrCat("killed after event ", event));
+    const std::string uid = Uid(1, event);
+    driver.Start();
+    // It may have been done by the time the signal comes; that is right, too.
+    driver.Create(uid, 1, event).IgnoreError();
+    driver.Kill();  // Where it had fewer events; until it is waited for, its pid stays its own.
+    ExpectFinished(driver, world, uid);
+    ExpectRemoved(driver, world, uid);
+  }
+}
+
+void ExpectKillsAroundEffectsAreMended(DriverUnderTest& driver, const KillWorld& world) {
+  const std::string uid = Uid(2, 1);
+  for (const char* const point : {"before_effect", "after_effect", "after_commit"}) {
+    SCOPED_TRACE(point);
+    setenv("MACHINE_FAILPOINTS", absl::StrCat("driver.Create.", point).c_str(), 1);
+    driver.Start();
+    EXPECT_FALSE(driver.Create(uid, 1).ok() && std::string(point) != "after_commit");
+    setenv("MACHINE_FAILPOINTS", absl::StrCat("driver.Remove.", point).c_str(), 1);
+    ExpectFinished(driver, world, uid);
+    driver.Remove(uid, 3).IgnoreError();  // Its end is the point of it.
+    unsetenv("MACHINE_FAILPOINTS");
+    driver.Start();
+    ExpectRemoved(driver, world, uid);
+  }
+}
+
+void ExpectKillsAtToolCallsAreMended(DriverUnderTest& driver, const KillWorld& world,
+                                     const fakes::KillOrder& order) {
+  bool create_ended = false;
+  bool remove_ended = false;
+  for (int call = 1; !create_ended || !remove_ended; ++call) {
+    ASSERT_LE(call, kMostCalls);
+    // Either way the tool does its work; before, while the next driver may begin already.
+    const bool after = call % 2 == 0;
+    SCOPED_TRACE(absl::StrCat("killed ", after ? "after" : "before", " call ", call));
+    const fakes::KillSide side =
+        after ? fakes::KillSide::kAfterEffect : fakes::KillSide::kBeforeEffect;
+    const std::string uid = Uid(3, call);
+    if (!create_ended) {
+      driver.Start();
+      order.Arm(call, side);
+      driver.Create(uid, 1).IgnoreError();
+      create_ended = order.Disarm();
+      // Some are finished, some are removed as they are.
+      if (call % 4 < 2) ExpectFinished(driver, world, uid);
+      driver.Start();
+      ExpectRemoved(driver, world, uid);
+    }
+    if (!remove_ended) {
+      ExpectFinished(driver, world, uid);
+      order.Arm(call, side);
+      driver.Remove(uid, 3).IgnoreError();
+      remove_ended = order.Disarm();
+      driver.Start();
+      ExpectRemoved(driver, world, uid);
+    }
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+}  // namespace machine::driver::conformance
