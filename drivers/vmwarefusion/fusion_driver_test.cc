@@ -196,13 +196,16 @@ TEST_F(FusionDriverTest, ASuspendedMachineIsSavedAndComesBack) {
 
 TEST_F(FusionDriverTest, APausedMachineGoesOn) {
   Create();
-  std::filesystem::copy(host_.Path("running"), host_.Path("paused"));
+  const auto pause = [&] {
+    std::filesystem::copy_file(host_.Path("running"), host_.Path("paused"),
+                               std::filesystem::copy_options::overwrite_existing);
+  };
+  pause();
   const absl::StatusOr<Observation> started = driver_->Start(Call(), machine_);
   ASSERT_TRUE(started.ok()) << started.status();
   EXPECT_TRUE(started->has_endpoint());
   EXPECT_THAT(host_.Lines("paused"), IsEmpty());
-  std::filesystem::copy_file(host_.Path("running"), host_.Path("paused"),
-                             std::filesystem::copy_options::overwrite_existing);
+  pause();
   ASSERT_TRUE(driver_->Stop(Call(), machine_, std::nullopt).ok()) << "hears it, too";
   EXPECT_EQ(StateNow(), MACHINE_STATE_STOPPED);
 }

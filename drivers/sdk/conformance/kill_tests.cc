@@ -82,8 +82,9 @@ void ExpectKillsAtToolCallsAreMended(DriverUnderTest& driver, const KillWorld& w
     if (!create_ended) {
       driver.Start();
       order.Arm(call, side);
-      driver.Create(uid, 1).IgnoreError();
+      const absl::Status made = driver.Create(uid, 1);
       create_ended = order.Disarm();
+      EXPECT_EQ(made.ok(), create_ended) << made;
       // Some are finished, some are removed as they are.
       if (call % 4 < 2) ExpectFinished(driver, world, uid);
       driver.Start();
@@ -92,8 +93,9 @@ void ExpectKillsAtToolCallsAreMended(DriverUnderTest& driver, const KillWorld& w
     if (!remove_ended) {
       ExpectFinished(driver, world, uid);
       order.Arm(call, side);
-      driver.Remove(uid, 3).IgnoreError();
+      const absl::Status removed = driver.Remove(uid, 3);
       remove_ended = order.Disarm();
+      EXPECT_EQ(removed.ok(), remove_ended) << removed;
       driver.Start();
       ExpectRemoved(driver, world, uid);
     }

@@ -1,12 +1,12 @@
 // Stands for vmrun, vmware-vdiskmanager and uname, by the name that it is called by. What runs is
-// in $FAKE_VMWARE_DIR/running, what of it is paused in paused, one path a line; calls has a line for
-// each command of vmrun. Files there with the names of orders change what it does: no_tools,
+// in $FAKE_VMWARE_DIR/running, what of it is paused in paused, one path a line; calls has a line
+// for each command of vmrun. Files there with the names of orders change what it does: no_tools,
 // ignores_soft, mac (an Apple one).
 //
 // Commands and their parameters are those that `vmrun --help` of version 1.17 lists (Workstation 15
 // to 17, Fusion 11 to 13): start [gui|nogui], stop and suspend [hard|soft], pause, unpause, list,
-// deleteVM, getGuestIPAddress [-wait]. It has no listRegisteredVM any longer, and nothing that tells
-// a paused machine. vmware-vdiskmanager as packer-plugin-vmware and docker/machine call it.
+// deleteVM, getGuestIPAddress [-wait]. It has no listRegisteredVM any longer, and nothing that
+// tells a paused machine. vmware-vdiskmanager as packer-plugin-vmware and docker/machine call it.
 #include <fcntl.h>
 #include <sys/file.h>
 
