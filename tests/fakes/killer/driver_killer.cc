@@ -61,13 +61,13 @@ void DriverKiller::AfterEffect() {
 }
 
 void DriverKiller::Kill() {
+  // First: as soon as the driver is dead, the test looks whether this was why.
+  fs::remove(path_);
   for (pid_t pid = getppid(); pid > 1; pid = ParentOf(pid)) {
     if (!IsDriver(pid)) continue;
     kill(pid, SIGKILL);
-    break;
+    return;
   }
-  // Last, as it tells the test that it was done.
-  fs::remove(path_);
 }
 
 }  // namespace machine::fakes
