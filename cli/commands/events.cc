@@ -151,7 +151,7 @@ class EventsCommand final : public Command {
     MachineEvent event;
     absl::Status shown;
     while (shown.ok() && reader->Read(&event)) {
-      request.set_resume_token(event.resume_token());
+      if (!event.resume_token().empty()) request.set_resume_token(event.resume_token());
       shown = Show(context, event, json);
       if (reached != nullptr && event.type() == MachineEvent::BOOKMARK) {
         *reached = true;

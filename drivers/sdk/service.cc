@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "drivers/sdk/guard.h"
 #include "google/protobuf/util/time_util.h"
+#include "services/common/rpc/tracing.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver {
@@ -76,6 +77,7 @@ std::shared_ptr<EventStream<Event>> OpenStream(const std::shared_ptr<Cancellatio
 // One action from its acceptance to its end.
 struct DriverService::Action {
   const char* method;
+  std::string trace_id;
   absl::Time deadline;
   std::shared_ptr<Cancellation> cancellation;
   std::shared_ptr<EventStream<ActionEvent>> stream;
@@ -184,7 +186,8 @@ grpc::ServerWriteReactor<PreCreateCheckResponse>* DriverService::PreCreateCheck(
     return stream.get();
   }
   // The request is gone once a cancelled stream has ended, so the work has a copy.
-  Schedule(actions_, [this, machine, cancellation, stream, deadline = DeadlineOf(*context)] {
+  Schedule(actions_, [this, machine, cancellation, stream, deadline = DeadlineOf(*context),
+                      trace_id = common::TraceIdOf(*context)] {
     Scrubber scrubber;
     scrubber.Add(machine);
     DriverCall call(deadline, cancellation, SinkOf(stream, scrubber), machine.context());
@@ -194,7 +197,7 @@ grpc::ServerWriteReactor<PreCreateCheckResponse>* DriverService::PreCreateCheck(
                           ToSpec(call, machine, Flags::Strictness::kCreate));
       return driver_->PreCreateCheck(call, spec);
     });
-    stream->End(Finished("PreCreateCheck", machine.context(), status, scrubber));
+    stream->End(Finished("PreCreateCheck", machine.context(), trace_id, status, scrubber));
     running_.Remove(cancellation);
   });
   return stream.get();
@@ -206,8 +209,9 @@ DriverService::ActionReactor* DriverService::StartAction(Context* context, const
                                                          ActionWork work) {
   const auto cancellation = std::make_shared<Cancellation>();
   const auto stream = OpenStream<ActionEvent>(cancellation);
-  auto action = std::make_shared<Action>(Action{method, DeadlineOf(*context), cancellation, stream,
-                                                machine, strictness, std::move(work)});
+  auto action =
+      std::make_shared<Action>(Action{method, common::TraceIdOf(*context), DeadlineOf(*context),
+                                      cancellation, stream, machine, strictness, std::move(work)});
   absl::Status admitted = CheckContext(machine.context());
   if (admitted.ok() && !running_.Add(cancellation)) admitted = ShuttingDown();
   if (admitted.ok()) {
@@ -246,7 +250,7 @@ void DriverService::RunAction(Action& action) {
     status = Error(absl::StatusCode::kAborted, machine::v1::ERROR_REASON_STALE_FENCING_TOKEN,
                    "a newer operation on the machine has begun");
   }
-  status = Finished(action.method, context, std::move(status), scrubber);
+  status = Finished(action.method, context, action.trace_id, std::move(status), scrubber);
   if (status.ok()) {
     FillStateVersion(*result);
     ActionEvent event;
@@ -324,13 +328,13 @@ grpc::ServerUnaryReactor* DriverService::Read(Context* context, const char* meth
     return unary.get();
   }
   auto task = [this, unary, method, scrubber = std::move(scrubber), deadline = DeadlineOf(*context),
-               work = std::move(work)]() mutable {
+               trace_id = common::TraceIdOf(*context), work = std::move(work)]() mutable {
     DriverCall call(deadline, unary->cancellation(), {});
     const absl::Status status = Guarded([&]() -> absl::Status {
       DM_RETURN_IF_ERROR(call.Check());
       return work(call);
     });
-    unary->Reply(Finished(method, {}, status, scrubber));
+    unary->Reply(Finished(method, {}, trace_id, status, scrubber));
     running_.Remove(unary->cancellation());
   };
   if (queue == Queue::kNone) {
@@ -445,25 +449,25 @@ grpc::ServerWriteReactor<::driver::v1::ListInstancesResponse>* DriverService::Li
     stream->End(ShuttingDown());
     return stream.get();
   }
-  Schedule(
-      reads_, [this, request = *request, cancellation, stream, deadline = DeadlineOf(*context)] {
-        Scrubber scrubber;
-        for (const machine::v1::OptionValue& option : request.options()) scrubber.Add(option);
-        DriverCall call(deadline, cancellation, {});
-        const absl::Status status = Guarded([&]() -> absl::Status {
-          DM_RETURN_IF_ERROR(call.Check());
-          const std::vector<machine::v1::OptionValue> given(request.options().begin(),
-                                                            request.options().end());
-          DM_ASSIGN_OR_RETURN(const Options options,
-                              flags_.Complete(info_.name, given, Flags::Strictness::kExisting));
-          DM_ASSIGN_OR_RETURN(auto instances,
-                              driver_->ListInstances(call, request.orchestrator_id(), options));
-          for (auto& instance : instances) stream->PushWhenRoom(std::move(instance));
-          return absl::OkStatus();
-        });
-        stream->End(Finished("ListInstances", {}, status, scrubber));
-        running_.Remove(cancellation);
-      });
+  Schedule(reads_, [this, request = *request, cancellation, stream, deadline = DeadlineOf(*context),
+                    trace_id = common::TraceIdOf(*context)] {
+    Scrubber scrubber;
+    for (const machine::v1::OptionValue& option : request.options()) scrubber.Add(option);
+    DriverCall call(deadline, cancellation, {});
+    const absl::Status status = Guarded([&]() -> absl::Status {
+      DM_RETURN_IF_ERROR(call.Check());
+      const std::vector<machine::v1::OptionValue> given(request.options().begin(),
+                                                        request.options().end());
+      DM_ASSIGN_OR_RETURN(const Options options,
+                          flags_.Complete(info_.name, given, Flags::Strictness::kExisting));
+      DM_ASSIGN_OR_RETURN(auto instances,
+                          driver_->ListInstances(call, request.orchestrator_id(), options));
+      for (auto& instance : instances) stream->PushWhenRoom(std::move(instance));
+      return absl::OkStatus();
+    });
+    stream->End(Finished("ListInstances", {}, trace_id, status, scrubber));
+    running_.Remove(cancellation);
+  });
   return stream.get();
 }
 
@@ -530,7 +534,8 @@ void DriverService::FillStateVersion(Observation& observation) const {
 }
 
 absl::Status DriverService::Finished(const char* method, const CallContext& about,
-                                     absl::Status status, const Scrubber& scrubber) const {
+                                     const std::string& trace_id, absl::Status status,
+                                     const Scrubber& scrubber) const {
   // To the orchestrator a call that ended because we end is one to repeat.
   if (absl::IsCancelled(status) && running_.draining()) status = ShuttingDown();
   status = scrubber.Clean(status);
@@ -539,6 +544,7 @@ absl::Status DriverService::Finished(const char* method, const CallContext& abou
     fields.emplace_back("machine_uid", about.machine_uid());
     fields.emplace_back("operation", about.operation());
   }
+  if (!trace_id.empty()) fields.emplace_back("trace_id", trace_id);
   if (!status.ok()) {
     fields.emplace_back("error", status.ToString(absl::StatusToStringMode::kWithNoExtraData));
   }

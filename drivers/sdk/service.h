@@ -102,7 +102,8 @@ class DriverService final : public common::ChildServer,
   void FillStateVersion(Observation& observation) const;
   /// `status` as it goes out, after it was logged.
   absl::Status Finished(const char* method, const ::driver::v1::CallContext& about,
-                        absl::Status status, const Scrubber& scrubber) const;
+                        const std::string& trace_id, absl::Status status,
+                        const Scrubber& scrubber) const;
 
   const std::unique_ptr<Driver> driver_;
   const DriverInfo info_;

@@ -137,6 +137,11 @@ class Orchestrator {
     refresher_->Start(kRefreshInterval);
     reaper_->Start(kReaperInterval);
     cert_keeper_->Start();
+    NoteLoad();
+    // What a dashboard shows is there before it first happens.
+    metrics_.Count("lease_lost_total", {}, 0);
+    metrics_.Count("tombstone_attempts_total", {{"outcome", "failed"}}, 0);
+    metrics_.Count("driver_restarts_total", {{"program", "machine-provisioner"}}, 0);
     ScheduleHousekeeping();
     return absl::OkStatus();
   }
@@ -304,7 +309,7 @@ class Orchestrator {
     orphans_service_ = std::make_unique<OrphansService>(*collector_, executor_);
     credentials_service_ = std::make_unique<CredentialsService>(*credentials_, executor_);
     server_service_ =
-        std::make_unique<ServerService>(std::move(info), parts, *engine_, index_,
+        std::make_unique<ServerService>(std::move(info), parts, *engine_, index_, *supervisor_,
                                         [this](bool drain) { stop_request_.Request(drain); });
   }
 
@@ -338,7 +343,14 @@ class Orchestrator {
     return common::WriteFileAtomically(config_.info_path(), info, 0600, {.fsync = false});
   }
 
+  void NoteLoad() {
+    metrics_.Set("machines", {}, static_cast<double>(index_.size()));
+    metrics_.Set("operations_active", {}, static_cast<double>(engine_->active()));
+    metrics_.Set("watchers", {}, static_cast<double>(hub_->watchers()));
+  }
+
   void KeepHouse() {
+    NoteLoad();
     drivers_->DropIdle();
     supervisor_->StopIdle(kDriverIdle);
     malloc_trim(0);

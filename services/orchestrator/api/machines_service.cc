@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/common/rpc/server_reactors.h"
+#include "services/common/rpc/tracing.h"
 #include "services/common/status/grpc_status.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/access/gate.h"
@@ -68,7 +69,7 @@ grpc::ServerUnaryReactor* MachinesService::CreateMachine(
     grpc::CallbackServerContext* context, const machine::v1::CreateMachineRequest* request,
     google::longrunning::Operation* response) {
   auto call = common::UnaryCall::Create();
-  admission_.Create(*request, CallerOf(policy_, *context).Name(),
+  admission_.Create(*request, CallerOf(policy_, *context).Name(), common::TraceIdOf(*context),
                     [call, response](absl::StatusOr<google::longrunning::Operation> operation) {
                       if (operation.ok()) *response = *std::move(operation);
                       call->Reply(operation.status());
@@ -165,6 +166,7 @@ grpc::ServerUnaryReactor* MachinesService::Begin(const grpc::CallbackServerConte
   verb_request.request_id = request.request_id();
   verb_request.body_hash = BodyHash(request);
   verb_request.caller = CallerOf(policy_, context).Name();
+  verb_request.trace_id = common::TraceIdOf(context);
   auto call = common::UnaryCall::Create();
   admission_.Begin(std::move(verb_request),
                    [call, response](absl::StatusOr<google::longrunning::Operation> operation) {

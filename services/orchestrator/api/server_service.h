@@ -3,6 +3,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "machine/v1/server.grpc.pb.h"
+#include "services/orchestrator/drivers/supervisor.h"
 #include "services/orchestrator/engine/engine.h"
 #include "services/orchestrator/events/machine_index.h"
 
@@ -13,7 +14,8 @@ class ServerService final : public machine::v1::Server::CallbackService {
  public:
   /// `info` has what does not change; `shut_down` is told once whether to drain.
   ServerService(machine::v1::ServerInfo info, const EngineParts& parts, const Engine& engine,
-                const MachineIndex& index, absl::AnyInvocable<void(bool drain)> shut_down);
+                const MachineIndex& index, Supervisor& supervisor,
+                absl::AnyInvocable<void(bool drain)> shut_down);
 
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
                                           const machine::v1::GetServerInfoRequest* request,
@@ -29,7 +31,10 @@ class ServerService final : public machine::v1::Server::CallbackService {
                                         machine::v1::ExportStoreResponse* response) override;
 
  private:
+  void AddDependencies(machine::v1::ServerInfo& info) const;
+
   const machine::v1::ServerInfo info_;
+  Supervisor& supervisor_;
   const EngineParts parts_;
   const Engine& engine_;
   const MachineIndex& index_;

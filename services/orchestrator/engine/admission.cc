@@ -11,6 +11,7 @@
 #include "google/protobuf/empty.pb.h"
 #include "services/common/crypto/keys.h"
 #include "services/common/crypto/random.h"
+#include "services/common/rpc/tracing.h"
 #include "services/common/status/grpc_status.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/engine/driver_steps.h"
@@ -49,7 +50,7 @@ absl::StatusOr<std::optional<OperationRecord>> FindRepeatedOperation(StoreTransa
 
 OperationRecord NewOperation(const EngineParts& parts, const Verb& verb,
                              const machine::v1::Machine& machine, const std::string& caller,
-                             const std::string& request_id) {
+                             const std::string& request_id, const std::string& trace_id) {
   OperationRecord operation;
   operation.set_name(absl::StrCat("operations/", common::NewUuid()));
   operation.set_machine_uid(machine.uid());
@@ -62,6 +63,7 @@ OperationRecord NewOperation(const EngineParts& parts, const Verb& verb,
   metadata.set_verb(std::string(verb.name));
   metadata.set_requested_by(caller);
   metadata.set_request_id(request_id);
+  metadata.set_trace_id(trace_id.empty() ? common::NewTraceId() : trace_id);
   SetTime(*metadata.mutable_create_time(), parts.clock.Now());
   return operation;
 }
@@ -168,6 +170,7 @@ GivenKey FindGivenKey(const std::vector<machine::v1::FlagSpec>& flags,
 struct Admission::CreateCall {
   machine::v1::CreateMachineRequest request;
   std::string caller;
+  std::string trace_id;
   std::string body_hash;
   std::string spec_hash;
   Reply reply;
@@ -188,8 +191,10 @@ struct Admission::CreateCall {
 Admission::Admission(EngineParts parts, Engine& engine, WatchHub& hub)
     : parts_(parts), engine_(engine), hub_(hub) {}
 
-void Admission::Create(machine::v1::CreateMachineRequest request, std::string caller, Reply reply) {
+void Admission::Create(machine::v1::CreateMachineRequest request, std::string caller,
+                       std::string trace_id, Reply reply) {
   auto call = std::make_shared<CreateCall>();
+  call->trace_id = std::move(trace_id);
   call->request = std::move(request);
   call->caller = std::move(caller);
   call->reply = std::move(reply);
@@ -345,7 +350,7 @@ absl::Status Admission::PrepareRecord(CreateCall& call) {
   }
   *record.mutable_machine() = std::move(machine);
   call.operation = NewOperation(parts_, *engine_.FindVerb("create"), record.machine(), call.caller,
-                                request.request_id());
+                                request.request_id(), call.trace_id);
   call.operation.mutable_request()->set_on_failure(request.on_failure());
   return absl::OkStatus();
 }
@@ -485,7 +490,7 @@ void Admission::TryBegin(std::shared_ptr<VerbRequest> request, std::shared_ptr<R
           return transaction.RequestCancel(begun->in_the_way);
         }
         begun->operation = NewOperation(parts_, *engine_.FindVerb(request->verb), record->machine(),
-                                        request->caller, request->request_id);
+                                        request->caller, request->request_id, request->trace_id);
         *begun->operation.mutable_request() = request->details;
         begun->owner = engine_.owner();
         DM_RETURN_IF_ERROR(transaction.InsertOperation(begun->operation, begun->owner));

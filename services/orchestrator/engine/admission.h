@@ -28,6 +28,8 @@ struct VerbRequest {
   std::string body_hash;
   /// Who asks.
   std::string caller;
+  /// Of the call; empty for a new one.
+  std::string trace_id;
   ::orchestrator::store::OperationRequest details;
   /// Cancels an operation under way and waits for its end, instead of being refused.
   bool preempt = false;
@@ -43,7 +45,9 @@ class Admission {
   Admission(EngineParts parts, Engine& engine, WatchHub& hub);
 
   /// Errors as in machine.v1.Machines.CreateMachine.
-  void Create(machine::v1::CreateMachineRequest request, std::string caller, Reply reply);
+  /// `trace_id` as in VerbRequest.
+  void Create(machine::v1::CreateMachineRequest request, std::string caller, std::string trace_id,
+              Reply reply);
 
   /// Errors: NOT_FOUND MACHINE_NOT_FOUND; ABORTED ETAG_MISMATCH or OPERATION_IN_PROGRESS;
   /// UNIMPLEMENTED CAPABILITY_MISSING; INVALID_ARGUMENT REQUEST_ID_REUSED.

@@ -9,6 +9,7 @@
 #include "services/common/status/status.h"
 #include "services/orchestrator/engine/machine_material.h"
 #include "services/orchestrator/engine/operation_run.h"
+#include "services/orchestrator/engine/operation_trace.h"
 
 namespace machine::orchestrator {
 namespace {
@@ -113,9 +114,9 @@ void HandleEvent(OperationRun& run, ActionCall& call, ActionEvent event) {
     status = run.Checkpoint(event.update().checkpoint());
   }
   if (!status.ok()) {
-    run.parts().log.Error(
-        "cannot seal the driver's state",
-        {{"operation", run.operation().name()}, {"error", std::string(status.message())}});
+    common::LogFields fields = LogFieldsOf(run.operation());
+    fields.emplace_back("error", std::string(status.message()));
+    run.parts().log.Error("cannot seal the driver's state", fields);
   }
 }
 
@@ -148,6 +149,7 @@ void CallDriver(const OperationRunPointer& run, std::shared_ptr<DriverConnection
                                : run->operation().request().force() ? kForcedTimeout
                                                                     : kActionTimeout;
   call->driver->channel().Prepare(stream->context(), std::min(limit, run->Remaining()));
+  CarryTrace(run->operation(), stream->context());
   StartCall(*call, action, run->operation(), *stream);
   run->OnCancel([weak = std::weak_ptr<ActionStream>(stream)] {
     if (const auto running = weak.lock()) running->Cancel();
@@ -197,6 +199,7 @@ void Check(const OperationRunPointer& run, const std::shared_ptr<DriverConnectio
         (*shared_done)(std::move(status));
       });
   driver->channel().Prepare(stream->context(), std::min(kCheckTimeout, run->Remaining()));
+  CarryTrace(run->operation(), stream->context());
   driver->stub().async()->PreCreateCheck(&stream->context(), request.get(), stream.get());
   run->OnCancel([weak = std::weak_ptr(stream)] {
     if (const auto running = weak.lock()) running->Cancel();

@@ -79,7 +79,9 @@ absl::Status Engine::Claim() {
         continue;
       }
       parts_.log.Info("going on with an operation",
-                      {{"operation", operation.name()}, {"verb", operation.metadata().verb()}});
+                      {{"operation", operation.name()},
+                       {"verb", operation.metadata().verb()},
+                       {"trace_id", operation.metadata().trace_id()}});
       Run(operation, tenure->owner());
     }
     if (claimed.size() < kClaimBatch) return absl::OkStatus();

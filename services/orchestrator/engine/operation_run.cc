@@ -7,6 +7,7 @@
 #include "google/protobuf/empty.pb.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/engine/machine_material.h"
+#include "services/orchestrator/engine/operation_trace.h"
 #include "services/orchestrator/engine/retry_policy.h"
 #include "services/orchestrator/engine/tombstone_reaper.h"
 
@@ -80,6 +81,7 @@ void OperationRun::Load() {
     });
   }
   if (!status.ok()) return Finish(status);
+  parts_.log.Info("operation begins", LogFieldsOf(operation_));
   if (!operation_.metadata().has_start_time()) {
     SetNow(*operation_.mutable_metadata()->mutable_start_time(), parts_.clock);
   }
@@ -135,6 +137,10 @@ void OperationRun::StepEnded(const Step& step, const absl::Status& status) {
                          {{"verb", std::string(verb_.name)}, {"step", std::string(step.name)}},
                          absl::ToDoubleSeconds(parts_.clock.Steady() - step_start_));
   if (!status.ok()) {
+    common::LogFields fields = LogFieldsOf(operation_);
+    fields.emplace_back("step", std::string(step.name));
+    fields.emplace_back("error", std::string(status.message()));
+    parts_.log.Info("step failed", fields);
     if (operation_.metadata().cancel_requested() && !operation_.rolling_back()) {
       return Fail(Cancelled());
     }
@@ -233,10 +239,9 @@ void OperationRun::Finish(const absl::Status& outcome) {
     self->parts_.metrics.Count("operations_total",
                                {{"verb", std::string(self->verb_.name)},
                                 {"outcome", absl::StatusCodeToString(final.code())}});
-    self->parts_.log.Info("operation done", {{"operation", self->operation_.name()},
-                                             {"machine_uid", self->operation_.machine_uid()},
-                                             {"verb", std::string(self->verb_.name)},
-                                             {"status", std::string(final.message())}});
+    common::LogFields fields = LogFieldsOf(self->operation_);
+    fields.emplace_back("status", std::string(final.message()));
+    self->parts_.log.Info("operation done", fields);
     self->End();
   });
 }
@@ -344,13 +349,14 @@ void OperationRun::WriteEnded(const std::shared_ptr<PendingWrite>& write,
                               const absl::Status& status) {
   if (status.code() == absl::StatusCode::kAborted) {
     parts_.metrics.Count("lease_lost_total", {});
-    parts_.log.Warning("another worker owns the operation", {{"operation", operation_.name()}});
+    parts_.log.Warning("another worker owns the operation", LogFieldsOf(operation_));
     ended_ = true;
     return End();
   }
   // A full disk or a database that is away: nothing is lost, the same content is tried again.
-  parts_.log.Error("cannot commit; trying again",
-                   {{"operation", operation_.name()}, {"error", std::string(status.message())}});
+  common::LogFields fields = LogFieldsOf(operation_);
+  fields.emplace_back("error", std::string(status.message()));
+  parts_.log.Error("cannot commit; trying again", fields);
   const auto prepend = [](auto& front, auto& back) {
     std::move(back.begin(), back.end(), std::back_inserter(front));
     back = std::move(front);

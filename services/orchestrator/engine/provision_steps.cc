@@ -16,6 +16,7 @@
 #include "services/orchestrator/engine/driver_steps.h"
 #include "services/orchestrator/engine/machine_material.h"
 #include "services/orchestrator/engine/operation_run.h"
+#include "services/orchestrator/engine/operation_trace.h"
 #include "services/orchestrator/events/machine_index.h"
 
 namespace machine::orchestrator {
@@ -78,6 +79,7 @@ void Follow(const OperationRunPointer& run, const Connection& provisioner, absl:
         });
       });
   provisioner->channel().Prepare(stream->context(), std::min(timeout, run->Remaining()));
+  CarryTrace(run->operation(), stream->context());
   start(*stream);
   run->OnCancel([weak = std::weak_ptr(stream)] {
     if (const auto running = weak.lock()) running->Cancel();
@@ -221,6 +223,7 @@ void CheckDocker(const OperationRunPointer& run, const Connection& provisioner, 
     *call->request.mutable_tls() = ToTlsMaterial(*client);
   }
   provisioner->channel().Prepare(call->context, kCheckTimeout + kSshTimeoutMargin);
+  CarryTrace(run->operation(), call->context);
   run->OnCancel([call] { call->context.TryCancel(); });
   provisioner->stub().async()->CheckDocker(
       &call->context, &call->request, &call->response,

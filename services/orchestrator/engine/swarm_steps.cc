@@ -15,6 +15,7 @@
 #include "services/orchestrator/engine/driver_steps.h"
 #include "services/orchestrator/engine/machine_material.h"
 #include "services/orchestrator/engine/operation_run.h"
+#include "services/orchestrator/engine/operation_trace.h"
 #include "services/orchestrator/engine/provision_steps.h"
 
 namespace machine::orchestrator {
@@ -93,6 +94,7 @@ void Configure(const OperationRunPointer& run,
     return call->done(std::move(status));
   }
   provisioner->channel().Prepare(call->context, std::min(kTimeout, run->Remaining()));
+  CarryTrace(run->operation(), call->context);
   run->OnCancel([call] { call->context.TryCancel(); });
   provisioner->stub().async()->ConfigureSwarm(
       &call->context, &call->request, &call->response,

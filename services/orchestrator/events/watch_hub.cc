@@ -1,6 +1,8 @@
 #include "services/orchestrator/events/watch_hub.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -14,6 +16,97 @@ namespace {
 absl::Status ShuttingDown() {
   return common::Error(absl::StatusCode::kUnavailable, machine::v1::ERROR_REASON_SHUTTING_DOWN,
                        "the orchestrator is shutting down; watch again");
+}
+
+// How long ago a watcher may have been here, to be told what it missed.
+constexpr absl::Duration kResumable = absl::Hours(24);
+constexpr int kOperationsAtOnce = 200;
+
+int64_t ToNanos(const google::protobuf::Timestamp& time) {
+  return time.seconds() * 1'000'000'000 + time.nanos();
+}
+
+struct ResumeToken {
+  std::string process;
+  int64_t sequence = 0;
+  int64_t time_ns = 0;
+
+  std::string ToString() const { return absl::StrCat(process, ".", sequence, ".", time_ns); }
+  static std::optional<ResumeToken> Parse(absl::string_view text) {
+    const std::vector<std::string> parts = absl::StrSplit(text, '.');
+    ResumeToken token;
+    if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &token.sequence) ||
+        !absl::SimpleAtoi(parts[2], &token.time_ns)) {
+      return std::nullopt;
+    }
+    token.process = parts[0];
+    return token;
+  }
+};
+
+// The last event of an operation that has ended; none when it cannot be read.
+std::optional<machine::v1::OperationEvent> LastEvent(StoreReader& reader,
+                                                     const OperationRecord& operation) {
+  auto events = reader.ListEvents(operation.name(), 0);
+  if (!events.ok() || events->empty() || !events->back().has_operation()) return std::nullopt;
+  return std::move(events->back());
+}
+
+// What a watcher has missed.
+struct Missed {
+  int64_t time_ns;
+  machine::v1::MachineEvent::Type type;
+  machine::v1::Machine machine;
+};
+
+// Machines that were removed after `after_ns`, by the operations that removed them.
+absl::StatusOr<std::vector<Missed>> RemovedAfter(Store& store, int64_t after_ns) {
+  std::vector<Missed> removed;
+  DM_RETURN_IF_ERROR(store.Read([&](StoreReader& reader) -> absl::Status {
+    std::string after;
+    for (bool more = true; more;) {
+      DM_ASSIGN_OR_RETURN(const std::vector<OperationRecord> operations,
+                          reader.ListOperations("", /*open_only=*/false, after, kOperationsAtOnce));
+      more = operations.size() == kOperationsAtOnce;
+      for (const OperationRecord& operation : operations) {
+        after = operation.name();
+        // The list is in the order of their beginning.
+        const int64_t begun_ns = ToNanos(operation.metadata().create_time());
+        if (after_ns - begun_ns > absl::ToInt64Nanoseconds(kResumable)) more = false;
+        const std::string& verb = operation.metadata().verb();
+        // A create that was undone removes its machine, too.
+        if (!operation.result().done() || (verb != "delete" && verb != "create")) continue;
+        DM_ASSIGN_OR_RETURN(const auto record, reader.FindMachine(operation.machine_uid()));
+        if (record.has_value()) continue;
+        const auto last = LastEvent(reader, operation);
+        if (!last.has_value() || ToNanos(last->time()) <= after_ns) continue;
+        // What removed it is the last that was done with it; the create before a delete is not.
+        const bool known = std::any_of(removed.begin(), removed.end(), [&](const Missed& other) {
+          return other.machine.uid() == operation.machine_uid();
+        });
+        if (known) continue;
+        machine::v1::Machine machine;
+        machine.set_name(operation.metadata().machine());
+        machine.set_uid(operation.machine_uid());
+        machine.set_driver(operation.driver());
+        removed.push_back(
+            {ToNanos(last->time()), machine::v1::MachineEvent::DELETED, std::move(machine)});
+      }
+    }
+    return absl::OkStatus();
+  }));
+  return removed;
+}
+
+// When the store committed a change: an update is stamped by it, a removal comes with the last
+// event of its operation.
+int64_t TimeOf(const StoreChanges& changes, const StoreChanges::MachineChange& change) {
+  if (change.removed) {
+    for (const StoreChanges::OperationChange& other : changes.events) {
+      if (other.event.has_operation()) return ToNanos(other.event.time());
+    }
+  }
+  return ToNanos(change.record.machine().update_time());
 }
 
 }  // namespace
@@ -44,6 +137,9 @@ struct WatchHub::MachineWatch {
   MachineFilter filter;
   std::shared_ptr<MachineStream> stream;
   bool live = false;
+  // By uid, the etag that it got among its first events, empty for a removal: the same may still
+  // come on the strand.
+  absl::flat_hash_map<std::string, std::string> first;
   std::vector<std::shared_ptr<const machine::v1::MachineEvent>> pending;
 };
 
@@ -79,11 +175,12 @@ void WatchHub::Apply(const StoreChanges& changes) {
   }
   for (common::Task& callback : done) executor_.Run(std::move(callback));
   for (const StoreChanges::MachineChange& change : changes.machines) {
-    const int64_t sequence = ++sequence_;
-    auto machine = std::make_shared<const machine::v1::Machine>(change.record.machine());
-    machine_strand_->Run([this, machine = std::move(machine), removed = change.removed, sequence] {
-      FanOutMachine(machine, removed, sequence);
-    });
+    Change next{.sequence = ++sequence_,
+                .time_ns = TimeOf(changes, change),
+                .machine = std::make_shared<const machine::v1::Machine>(change.record.machine()),
+                .removed = change.removed};
+    machine_strand_->Run(
+        [this, next = std::move(next)]() mutable { FanOutMachine(std::move(next)); });
   }
 }
 
@@ -148,27 +245,37 @@ void WatchHub::WhenDone(const std::string& operation, common::Task callback) {
   });
 }
 
-std::shared_ptr<const machine::v1::MachineEvent> WatchHub::MakeEvent(
-    machine::v1::MachineEvent::Type type, const machine::v1::Machine* machine,
-    int64_t sequence) const {
+WatchHub::EventPointer WatchHub::MakeEvent(machine::v1::MachineEvent::Type type,
+                                           const machine::v1::Machine* machine,
+                                           std::string token) const {
   auto event = std::make_shared<machine::v1::MachineEvent>();
   event->set_type(type);
   if (machine != nullptr) *event->mutable_machine() = *machine;
-  event->set_resume_token(absl::StrCat(process_token_, ".", sequence));
+  event->set_resume_token(std::move(token));
   event->mutable_time()->set_seconds(absl::ToUnixSeconds(clock_.Now()));
   return event;
 }
 
-void WatchHub::FanOutMachine(const std::shared_ptr<const machine::v1::Machine>& machine,
-                             bool removed, int64_t sequence) {
-  changes_.push_back({sequence, machine, removed});
+std::string WatchHub::Token(int64_t sequence, int64_t time_ns) const {
+  return ResumeToken{.process = process_token_, .sequence = sequence, .time_ns = time_ns}
+      .ToString();
+}
+
+void WatchHub::FanOutMachine(Change change) {
+  changes_.push_back(change);
   if (changes_.size() > kRememberedChanges) changes_.pop_front();
   if (machine_watches_.empty()) return;
-  const auto event =
-      MakeEvent(removed ? machine::v1::MachineEvent::DELETED : machine::v1::MachineEvent::MODIFIED,
-                machine.get(), sequence);
+  const auto event = MakeEvent(
+      change.removed ? machine::v1::MachineEvent::DELETED : machine::v1::MachineEvent::MODIFIED,
+      change.machine.get(), Token(change.sequence, change.time_ns));
   for (const std::shared_ptr<MachineWatch>& watch : machine_watches_) {
-    if (!watch->filter.Fits(*machine)) continue;
+    if (!watch->filter.Fits(*change.machine)) continue;
+    const auto known = watch->first.find(change.machine->uid());
+    if (known != watch->first.end()) {
+      const bool repeated = known->second == (change.removed ? "" : change.machine->etag());
+      watch->first.erase(known);
+      if (repeated) continue;
+    }
     if (watch->live) {
       watch->stream->Push(event);
     } else {
@@ -177,29 +284,83 @@ void WatchHub::FanOutMachine(const std::shared_ptr<const machine::v1::Machine>& 
   }
 }
 
-std::vector<std::shared_ptr<const machine::v1::MachineEvent>> WatchHub::FirstEvents(
-    const MachineFilter& filter, const std::string& token, bool send_initial) const {
-  const std::vector<std::string> parts = absl::StrSplit(token, '.');
-  const int64_t now = changes_.empty() ? sequence_.load() : changes_.back().sequence;
-  int64_t after = 0;
-  const bool resumable = parts.size() == 2 && parts[0] == process_token_ &&
-                         absl::SimpleAtoi(parts[1], &after) &&
-                         (changes_.empty() ? after == now : after + 1 >= changes_.front().sequence);
-  std::vector<std::shared_ptr<const machine::v1::MachineEvent>> events;
-  if (resumable) {
-    for (const Change& change : changes_) {
-      if (change.sequence <= after || !filter.Fits(*change.machine)) continue;
-      events.push_back(MakeEvent(
-          change.removed ? machine::v1::MachineEvent::DELETED : machine::v1::MachineEvent::MODIFIED,
-          change.machine.get(), change.sequence));
-    }
-  } else if (send_initial || !token.empty()) {
-    for (const MachinePointer& indexed : index_.All()) {
-      if (!filter.Fits(indexed->machine)) continue;
-      events.push_back(MakeEvent(machine::v1::MachineEvent::ADDED, &indexed->machine, now));
+bool WatchHub::AddStoredChanges(const MachineWatch& watch,
+                                const std::vector<MachinePointer>& machines, int64_t& time_ns,
+                                std::vector<EventPointer>& events) const {
+  const int64_t after_ns = time_ns;
+  const int64_t now_ns = absl::ToUnixNanos(clock_.Now());
+  // On a shared store times are of several clocks. A clock that was set back tells nothing.
+  if (store_.lease_times().poll != absl::InfiniteDuration() || after_ns > now_ns ||
+      now_ns - after_ns > absl::ToInt64Nanoseconds(kResumable)) {
+    return false;
+  }
+  std::vector<Missed> missed;
+  for (const MachinePointer& indexed : machines) {
+    const int64_t time = ToNanos(indexed->machine.update_time());
+    time_ns = std::max(time_ns, time);
+    if (time > after_ns && watch.filter.Fits(indexed->machine)) {
+      missed.push_back({time, machine::v1::MachineEvent::MODIFIED, indexed->machine});
     }
   }
-  events.push_back(MakeEvent(machine::v1::MachineEvent::BOOKMARK, nullptr, now));
+  const absl::StatusOr<std::vector<Missed>> removed = RemovedAfter(store_, after_ns);
+  if (!removed.ok()) return false;
+  std::set<std::string> gone;
+  for (const Missed& each : *removed) {
+    // Its labels are gone with it, so a filter may not know it again: then nothing can be told.
+    if (!watch.filter.Fits(each.machine)) return false;
+    time_ns = std::max(time_ns, each.time_ns);
+    gone.insert(each.machine.uid());
+  }
+  // One that was removed after the machines were listed is among both.
+  std::erase_if(missed, [&](const Missed& each) { return gone.contains(each.machine.uid()); });
+  missed.insert(missed.end(), removed->begin(), removed->end());
+  std::sort(missed.begin(), missed.end(),
+            [](const Missed& a, const Missed& b) { return a.time_ns < b.time_ns; });
+  for (const Missed& each : missed) {
+    // Without a process: what follows in this list has no place in its sequence.
+    events.push_back(MakeEvent(each.type, &each.machine,
+                               ResumeToken{.process = "", .time_ns = each.time_ns}.ToString()));
+  }
+  return true;
+}
+
+std::vector<WatchHub::EventPointer> WatchHub::FirstEvents(MachineWatch& watch,
+                                                          const std::string& token,
+                                                          bool send_initial) const {
+  const std::optional<ResumeToken> from = ResumeToken::Parse(token);
+  const int64_t now = changes_.empty() ? 0 : changes_.back().sequence;
+  int64_t now_ns = changes_.empty() ? 0 : changes_.back().time_ns;
+  std::vector<EventPointer> events;
+  const bool remembered =
+      from.has_value() && from->process == process_token_ &&
+      (changes_.empty() ? from->sequence == now : from->sequence + 1 >= changes_.front().sequence);
+  if (remembered) {
+    now_ns = std::max(now_ns, from->time_ns);
+    for (const Change& change : changes_) {
+      if (change.sequence <= from->sequence || !watch.filter.Fits(*change.machine)) continue;
+      events.push_back(MakeEvent(
+          change.removed ? machine::v1::MachineEvent::DELETED : machine::v1::MachineEvent::MODIFIED,
+          change.machine.get(), Token(change.sequence, change.time_ns)));
+    }
+  } else {
+    const std::vector<MachinePointer> machines = index_.All();
+    int64_t last_ns = from.has_value() ? from->time_ns : 0;
+    if (!from.has_value() || !AddStoredChanges(watch, machines, last_ns, events)) {
+      last_ns = 0;
+      for (const MachinePointer& indexed : machines) {
+        last_ns = std::max(last_ns, ToNanos(indexed->machine.update_time()));
+        if ((!send_initial && token.empty()) || !watch.filter.Fits(indexed->machine)) continue;
+        // Only the bookmark's token covers them all: who stops before it begins anew.
+        events.push_back(MakeEvent(machine::v1::MachineEvent::ADDED, &indexed->machine, ""));
+      }
+    }
+    now_ns = std::max(now_ns, last_ns);
+    for (const EventPointer& event : events) {
+      const bool gone = event->type() == machine::v1::MachineEvent::DELETED;
+      watch.first[event->machine().uid()] = gone ? "" : event->machine().etag();
+    }
+  }
+  events.push_back(MakeEvent(machine::v1::MachineEvent::BOOKMARK, nullptr, Token(now, now_ns)));
   return events;
 }
 
@@ -221,7 +382,7 @@ void WatchHub::WatchMachines(MachineFilter filter, absl::string_view resume_toke
   watch->stream = std::move(stream);
   machine_strand_->Run([this, watch, token = std::string(resume_token), send_initial] {
     machine_watches_.push_back(watch);
-    executor_.Run([this, watch, events = FirstEvents(watch->filter, token, send_initial)] {
+    executor_.Run([this, watch, events = FirstEvents(*watch, token, send_initial)] {
       for (const auto& event : events) {
         if (!watch->stream->PushWhenRoom(event)) return;
       }

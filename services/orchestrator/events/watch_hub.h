@@ -42,8 +42,11 @@ class WatchHub {
   void WatchOperation(const std::string& operation, int64_t after_sequence,
                       std::shared_ptr<OperationStream> stream);
 
-  /// Follows machines that fit. A resume token that is too old, or of another orchestrator process,
-  /// starts again with every machine as ADDED, which is always right.
+  /// Follows machines that fit. A resume token goes on after the event that it came with, also in
+  /// another process on the same embedded store: then with the last state of each machine that was
+  /// changed since, and what was removed. One that is too old, or of another process on a shared
+  /// store, starts again with every machine as ADDED, up to a BOOKMARK: what the watcher knows
+  /// beside these is gone.
   void WatchMachines(MachineFilter filter, absl::string_view resume_token, bool send_initial,
                      std::shared_ptr<MachineStream> stream);
 
@@ -63,14 +66,27 @@ class WatchHub {
   // Remembered so that a watcher who lost its line for a moment resumes without a full replay.
   static constexpr size_t kRememberedChanges = 1024;
 
-  void FanOutMachine(const std::shared_ptr<const machine::v1::Machine>& machine, bool removed,
-                     int64_t sequence);
-  std::shared_ptr<const machine::v1::MachineEvent> MakeEvent(machine::v1::MachineEvent::Type type,
-                                                             const machine::v1::Machine* machine,
-                                                             int64_t sequence) const;
+  using EventPointer = std::shared_ptr<const machine::v1::MachineEvent>;
+
+  struct Change {
+    int64_t sequence;
+    // When the store made it, in nanoseconds since 1970: grows with the sequence.
+    int64_t time_ns;
+    std::shared_ptr<const machine::v1::Machine> machine;
+    bool removed;
+  };
+
+  void FanOutMachine(Change change);
+  EventPointer MakeEvent(machine::v1::MachineEvent::Type type, const machine::v1::Machine* machine,
+                         std::string token) const;
+  std::string Token(int64_t sequence, int64_t time_ns) const;
   // What a new watcher gets first: what it missed, or everything, then a bookmark.
-  std::vector<std::shared_ptr<const machine::v1::MachineEvent>> FirstEvents(
-      const MachineFilter& filter, const std::string& token, bool send_initial) const;
+  std::vector<EventPointer> FirstEvents(MachineWatch& watch, const std::string& token,
+                                        bool send_initial) const;
+  // What was changed after `time_ns`, from what is stored; sets it to the time of the last change.
+  // False when that cannot be told.
+  bool AddStoredChanges(const MachineWatch& watch, const std::vector<MachinePointer>& machines,
+                        int64_t& time_ns, std::vector<EventPointer>& events) const;
 
   Store& store_;
   MachineIndex& index_;
@@ -85,11 +101,6 @@ class WatchHub {
       ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, std::vector<common::Task>> when_done_ ABSL_GUARDED_BY(mu_);
 
-  struct Change {
-    int64_t sequence;
-    std::shared_ptr<const machine::v1::Machine> machine;
-    bool removed;
-  };
   // Touched on machine_strand_ only, but for the count.
   std::deque<Change> changes_;
   std::vector<std::shared_ptr<MachineWatch>> machine_watches_;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/common/rpc/call_scope.h"
 #include "services/common/rpc/server_reactors.h"
+#include "services/common/rpc/tracing.h"
 #include "services/common/status/status.h"
 #include "services/provisioner/service/session_protocols.h"
 #include "services/provisioner/service/session_relay.h"
@@ -50,18 +51,18 @@ CallScope::Sink SinkOf(const std::shared_ptr<EventStream<ProvisionEvent>>& strea
 }
 
 void LogEnd(const common::Logger& log, const char* method, const std::string& machine_uid,
-            const absl::StatusOr<HostInfo>& info) {
+            const std::string& trace_id, const absl::StatusOr<HostInfo>& info) {
+  common::LogFields fields = {{"method", method}, {"machine_uid", machine_uid}};
+  if (!trace_id.empty()) fields.emplace_back("trace_id", trace_id);
   if (!info.ok()) {
-    log.Warning("call failed", {{"method", method},
-                                {"machine_uid", machine_uid},
-                                {"error", std::string(info.status().message())}});
+    fields.emplace_back("error", std::string(info.status().message()));
+    log.Warning("call failed", fields);
     return;
   }
-  log.Info("call done", {{"method", method},
-                         {"machine_uid", machine_uid},
-                         {"changed", info->changed() ? "true" : "false"},
-                         {"commands_run", absl::StrCat(info->commands_run())},
-                         {"connections_opened", absl::StrCat(info->connections_opened())}});
+  fields.emplace_back("changed", info->changed() ? "true" : "false");
+  fields.emplace_back("commands_run", absl::StrCat(info->commands_run()));
+  fields.emplace_back("connections_opened", absl::StrCat(info->connections_opened()));
+  log.Info("call done", fields);
 }
 
 }  // namespace
@@ -80,14 +81,15 @@ grpc::ServerWriteReactor<ProvisionEvent>* ProvisionerService::WaitForSsh(
 grpc::ServerUnaryReactor* ProvisionerService::Detect(grpc::CallbackServerContext* context,
                                                      const DetectRequest* request,
                                                      HostInfo* response) {
-  return UnaryCall(*context, [this, request, response](CallScope& call) {
-    const absl::StatusOr<HostInfo> info = dependencies_.access.WithHost(
-        call, request->target(),
-        [&call](RemoteHost& host) { return machine::provisioner::Detect(call, host); });
-    LogEnd(dependencies_.log, "Detect", request->target().machine_uid(), info);
-    if (info.ok()) *response = *info;
-    return info.status();
-  });
+  return UnaryCall(
+      *context, [this, request, response, trace_id = common::TraceIdOf(*context)](CallScope& call) {
+        const absl::StatusOr<HostInfo> info = dependencies_.access.WithHost(
+            call, request->target(),
+            [&call](RemoteHost& host) { return machine::provisioner::Detect(call, host); });
+        LogEnd(dependencies_.log, "Detect", request->target().machine_uid(), trace_id, info);
+        if (info.ok()) *response = *info;
+        return info.status();
+      });
 }
 
 grpc::ServerWriteReactor<ProvisionEvent>* ProvisionerService::Provision(
@@ -158,16 +160,20 @@ grpc::ServerWriteReactor<ProvisionEvent>* ProvisionerService::StreamCall(
   }
   dependencies_.executor.Run([this, stream, cancellation, method,
                               machine_uid = std::move(machine_uid), work = std::move(work),
-                              deadline = common::DeadlineOf(context), entered = *entered] {
+                              deadline = common::DeadlineOf(context),
+                              trace_id = common::TraceIdOf(context), entered = *entered] {
     CallScope call(deadline, cancellation, SinkOf(stream));
+    failpoints_.Pass("provisioner", method, "before_effect");
     absl::StatusOr<HostInfo> info = work(call);
-    LogEnd(dependencies_.log, method, machine_uid, info);
+    failpoints_.Pass("provisioner", method, "after_effect");
+    LogEnd(dependencies_.log, method, machine_uid, trace_id, info);
     if (info.ok()) {
       ProvisionEvent event;
       *event.mutable_result() = *info;
       stream->PushWhenRoom(std::move(event));
     }
     stream->End(info.status());
+    failpoints_.Pass("provisioner", method, "after_commit");
   });
   return stream.get();
 }

@@ -4,6 +4,7 @@
 
 #include "absl/time/time.h"
 #include "provisioner/v1/provisioner.grpc.pb.h"
+#include "services/common/failpoint/failpoints.h"
 #include "services/common/log/log.h"
 #include "services/common/rpc/executor.h"
 #include "services/provisioner/service/host_access.h"
@@ -67,6 +68,8 @@ class ProvisionerService final : public ::provisioner::v1::Provisioner::Callback
       const char* method, Purpose purpose);
 
   Dependencies dependencies_;
+  // For the tests of crashes: provisioner.METHOD.POINT.
+  const common::Failpoints failpoints_ = common::Failpoints::FromEnvironment();
 };
 
 }  // namespace machine::provisioner
