@@ -100,16 +100,20 @@ std::string BodyOfPem(const std::string& pem) {
 
 }  // namespace
 
-LegacyStoreFixture::LegacyStoreFixture(std::string root, int port) : root_(std::move(root)) {
+LegacyStoreFixture::LegacyStoreFixture(std::string root) : root_(std::move(root)) {
   MakeCertificates();
-  const std::string port_text = absl::StrCat(port);
-  const auto fill = [&](const char* config) {
-    return absl::StrReplaceAll(config, {{"$ROOT", root_}, {"$PORT", port_text}});
-  };
   Put("certs/ca.pem", ca_pem_, 0644);
   Put("certs/ca-key.pem", ca_key_, 0600);
   Put("certs/cert.pem", cert_pem_, 0644);
   Put("certs/key.pem", key_pem_, 0600);
+}
+
+LegacyStoreFixture::LegacyStoreFixture(std::string root, int port)
+    : LegacyStoreFixture(std::move(root)) {
+  const std::string port_text = absl::StrCat(port);
+  const auto fill = [&](const char* config) {
+    return absl::StrReplaceAll(config, {{"$ROOT", root_}, {"$PORT", port_text}});
+  };
   PutMachine("aws2", kVersion2);
   PutMachine("box0", kVersion0);
   // Release 0.5.0 kept what its driver wrote as bytes.
@@ -132,6 +136,30 @@ std::vector<std::string> LegacyStoreFixture::GoodNames() {
 
 std::vector<std::string> LegacyStoreFixture::BadNames() {
   return {"bad_name", "broken", "empty", "newer"};
+}
+
+nlohmann::json LegacyStoreFixture::PutVersion3(const std::string& name, const std::string& driver,
+                                               const std::string& fields) const {
+  nlohmann::json all = {{"IPAddress", ""},
+                        {"MachineName", name},
+                        {"SSHUser", ""},
+                        {"SSHPort", 22},
+                        {"SSHKeyPath", absl::StrCat(root_, "/machines/", name, "/id_rsa")},
+                        {"StorePath", root_},
+                        {"SwarmMaster", false},
+                        {"SwarmHost", "tcp://0.0.0.0:3376"},
+                        {"SwarmDiscovery", ""}};
+  all.update(nlohmann::json::parse(fields));
+  const nlohmann::json config = {{"ConfigVersion", 3},
+                                 {"Driver", all},
+                                 {"DriverName", driver},
+                                 {"HostOptions",
+                                  {{"EngineOptions", nlohmann::json::object()},
+                                   {"SwarmOptions", nlohmann::json::object()},
+                                   {"AuthOptions", nlohmann::json::object()}}},
+                                 {"Name", name}};
+  PutMachine(name, config.dump(4));
+  return all;
 }
 
 void LegacyStoreFixture::PutBadMachines() const {

@@ -180,7 +180,7 @@ constexpr LegacyField kOpenStack[] = {
     {"ImageId", "openstack-image-id", Type::kString, "ImageName"},
     {"NetworkName", "openstack-net-name"},
     {"NetworkId", "openstack-net-id", Type::kString, "NetworkName"},
-    {"SecurityGroups", "openstack-sec-groups"},
+    {"SecurityGroups", "openstack-sec-groups", Type::kList},
     {"FloatingIpPool", "openstack-floatingip-pool"},
     {"ComputeNetwork", "openstack-nova-network", Type::kBool},
     {"IpVersion", "openstack-ip-version", Type::kInt},
