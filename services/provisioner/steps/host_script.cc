@@ -74,7 +74,11 @@ absl::StatusOr<ScriptOutcome> RunHostScript(common::CallScope& call, RemoteHost&
   script.text = absl::StrCat(
       ShellVariable("wait_seconds", absl::StrCat(absl::ToInt64Seconds(wait))), kHeadScript, text);
   script.on_line = [&call](absl::string_view line) {
-    if (absl::ConsumePrefix(&line, "@say ")) call.Progress(PrintableText(line, 300));
+    if (absl::ConsumePrefix(&line, "@say ")) {
+      call.Progress(PrintableText(line, 300));
+    } else if (absl::ConsumePrefix(&line, "@at ")) {
+      call.Debug(PrintableText(line, 300));
+    }
   };
   DM_ASSIGN_OR_RETURN(common::CommandResult result, host.Run(call, script));
   if (!result.ok()) return FailureStatus(result, step);

@@ -19,7 +19,8 @@ struct ScriptOutcome {
 
 /// Runs a script of the provisioner's own kind, after host/head.sh, as `run_as`. It waits, at most
 /// for half of the call's time, for one that still runs on the host. While it runs, "@say TEXT"
-/// becomes progress. When it fails, "@failed WHAT", "@status N" and "@output LINE" become
+/// becomes progress, and "@at TEXT", what a program that it runs says now, a line of the log for
+/// debugging. When it fails, "@failed WHAT", "@status N" and "@output LINE" become
 /// FAILED_PRECONDITION HOST_COMMAND_FAILED: what failed, and the last lines of its output; a script
 /// that dies without saying so is reported with its standard error. `step` goes into the metadata.
 absl::StatusOr<ScriptOutcome> RunHostScript(common::CallScope& call, RemoteHost& host, RunAs run_as,

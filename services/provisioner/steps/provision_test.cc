@@ -135,7 +135,7 @@ class ProvisionTest : public testing::Test {
 
 TEST_F(ProvisionTest, ABareHostTakesThreeCommands) {
   host_.Answer(BareHost());
-  host_.Answer("@changed\n" + EngineHost());
+  host_.Answer("@at Setting up docker.io\n@changed\n" + EngineHost());
   host_.Answer(
       "@say Copying certs to the remote machine...\n"
       "@say Setting Docker configuration on the remote daemon...\n@changed\n");
@@ -155,6 +155,7 @@ TEST_F(ProvisionTest, ABareHostTakesThreeCommands) {
   EXPECT_THAT(progress_, ElementsAre("Provisioning with debian...", "Installing Docker...",
                                      "Copying certs to the remote machine...",
                                      "Setting Docker configuration on the remote daemon..."));
+  EXPECT_THAT(log_, ElementsAre("Setting up docker.io")) << "the installer's last line";
   EXPECT_EQ(host_.scripts()[1].run_as, RunAs::kSudo);
   EXPECT_THAT(Script(1), HasSubstr("action='install'\nengine_packages='docker.io'\n"));
   EXPECT_THAT(Script(2), HasSubstr("put '/etc/docker/server-key.pem' 600 <<"));

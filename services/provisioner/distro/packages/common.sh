@@ -48,14 +48,30 @@ wait_for_cloud_init() {
   done
 }
 
+# While a command writes $log, its last line goes to whoever watches, once a second.
+watch_log() {
+  exec 9>&-
+  line=
+  while sleep 1 >/dev/null 2>&1; do
+    last=$(tail -n 1 "$log" 2>/dev/null | tr '\r' '\n' | tail -n 1)
+    [ "$last" = "$line" ] || printf '@at %s\n' "$last"
+    line=$last
+  done
+}
+
 # Runs a command that ends in a package manager, with its output in $log: a pipe to us could break and
 # take the package manager down in mid-work. Again while somebody else has the locks, and once more
 # after mending what an interrupted run left.
 run_locked() {
   mended=
   while :; do
-    "$@" >"$log" 2>&1 && return 0
-    status=$?
+    watch_log &
+    watcher=$!
+    status=0
+    "$@" >"$log" 2>&1 || status=$?
+    kill "$watcher" 2>/dev/null
+    wait "$watcher" 2>/dev/null
+    [ "$status" != 0 ] || return 0
     if is_busy "$status"; then
       [ "$(date +%s)" -lt "$deadline" ] || return "$status"
       holder=$(sed -n 's/.*held by process \([0-9]*\) (\([^)]*\)).*/ (\2, process \1)/p' "$log" |
