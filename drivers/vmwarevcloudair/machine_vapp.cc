@@ -6,7 +6,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "drivers/sdk/cloud/choices.h"
 #include "drivers/sdk/cloud/names.h"
 #include "drivers/vmwarevcloudair/edge_gateway.h"
@@ -39,14 +38,6 @@ Instance InstanceOf(const XmlElement& vm) {
           .ip = vm.Attribute("ipAddress")};
 }
 
-// The original kept the vApp's id, "urn:vcloud:vapp:UUID".
-std::string PathOfVapp(const std::string& id) {
-  absl::string_view uuid = id;
-  return absl::ConsumePrefix(&uuid, "urn:vcloud:vapp:") ? absl::StrCat("/api/vApp/vapp-", uuid)
-                                                        : id;
-}
-
-// `url` may be a path from "/api".
 absl::StatusOr<std::optional<Instance>> FindImported(const common::CallScope& call, VcdApi& api,
                                                      const std::string& url) {
   absl::StatusOr<XmlElement> vapp = api.Get(call, url);
@@ -55,7 +46,7 @@ absl::StatusOr<std::optional<Instance>> FindImported(const common::CallScope& ca
   DM_ASSIGN_OR_RETURN(const std::vector<Instance> found,
                       ListInstancesNamed(call, api, vapp->Attribute("name")));
   for (const Instance& instance : found) {
-    if (instance.vapp == vapp->Attribute("href")) return instance;
+    if (instance.vapp == url) return instance;
   }
   return std::nullopt;
 }
@@ -101,7 +92,7 @@ absl::StatusOr<State> ImportedState(absl::string_view driver_json) {
   State state;
   state.set_imported(true);
   const auto id = fields.is_object() ? fields.find("VAppID") : fields.end();
-  if (id != fields.end() && id->is_string()) state.set_vapp(PathOfVapp(id->get<std::string>()));
+  if (id != fields.end() && id->is_string()) state.set_vapp(id->get<std::string>());
   if (!state.vapp().empty()) return state;
   return common::Error(absl::StatusCode::kFailedPrecondition,
                        machine::v1::ERROR_REASON_INSTANCE_GONE,

@@ -15,6 +15,7 @@
 namespace machine::driver::vmwarevcloudair {
 namespace {
 
+constexpr absl::string_view kCaFileFlag = "vmwarevcloudair-ca";
 constexpr absl::string_view kComputeFlag = "vmwarevcloudair-computeid";
 constexpr absl::string_view kProvisionFlag = "vmwarevcloudair-provision";
 constexpr absl::string_view kSshPortFlag = "vmwarevcloudair-ssh-port";
@@ -46,7 +47,13 @@ Flags& AddAccountFlags(Flags& flags) {
       .String(kTokenFlag)
       .Usage("API token, instead of user and password")
       .Env("VCLOUDAIR_API_TOKEN")
-      .Secret();
+      .Secret()
+      .String(kCaFileFlag)
+      .Usage("File with the authority that signed the server's certificate, as PEM")
+      .Env("VCLOUDAIR_CA")
+      .ContentTo(kCaFlag)
+      .String(kCaFlag)
+      .Usage("That authority as text");
 }
 
 Flags& AddPlaceFlags(Flags& flags) {
@@ -159,6 +166,10 @@ absl::StatusOr<Credentials> ReadCredentials(const Options& options) {
   credentials.username = options.GetString(kUsernameFlag);
   credentials.password = options.GetSecret(kPasswordFlag);
   credentials.token = options.GetSecret(kTokenFlag);
+  credentials.ca_pem = options.GetString(kCaFlag);
+  if (!credentials.ca_pem.empty() && !absl::StrContains(credentials.ca_pem, "BEGIN CERTIFICATE")) {
+    return BadOption(kCaFileFlag, "this is no certificate in PEM form");
+  }
   const bool complete = !credentials.username.empty() && !credentials.password.empty();
   if (credentials.token.empty() && !complete) {
     return BadOption(kUsernameFlag, absl::StrCat("give user and password (--", kPasswordFlag,

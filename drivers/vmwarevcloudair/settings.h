@@ -13,6 +13,7 @@ namespace machine::driver::vmwarevcloudair {
 
 inline constexpr absl::string_view kHrefFlag = "vmwarevcloudair-href";
 inline constexpr absl::string_view kOrgFlag = "vmwarevcloudair-org";
+inline constexpr absl::string_view kCaFlag = "vmwarevcloudair-ca-text";
 inline constexpr absl::string_view kTokenFlag = "vmwarevcloudair-api-token";
 inline constexpr absl::string_view kUsernameFlag = "vmwarevcloudair-username";
 inline constexpr absl::string_view kPasswordFlag = "vmwarevcloudair-password";
@@ -50,6 +51,8 @@ struct Credentials {
   std::string password;
   /// Secret; used before user and password.
   std::string token;
+  /// The only authority to trust; empty for those of the system.
+  std::string ca_pem;
 };
 
 Flags VcloudFlags();

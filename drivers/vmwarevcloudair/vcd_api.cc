@@ -84,6 +84,7 @@ common::HttpRequest VcdApi::Request(const common::CallScope& call, absl::string_
   request.deadline = std::min(call.deadline(), absl::Now() + kTimeout);
   // Repeated here, where more is known of the answer.
   request.max_attempts = 1;
+  request.tls.ca_pem = credentials_.ca_pem;
   request.cancelled = [&call] { return call.cancelled(); };
   return request;
 }

@@ -79,7 +79,7 @@ absl::StatusOr<std::shared_ptr<VcdApi>> VcloudDriver::AccountOf(const Options& o
   if (credentials.href.empty()) return ServiceIsGone();
   const std::string identity =
       absl::StrCat(credentials.href, "\n", credentials.org, "\n", credentials.username, "\n",
-                   credentials.password, "\n", credentials.token);
+                   credentials.password, "\n", credentials.token, "\n", credentials.ca_pem);
   return accounts_.Of(identity, [&] {
     return std::make_shared<VcdApi>(*http_, std::move(credentials), timing_.poll);
   });
@@ -98,7 +98,9 @@ absl::Status VcloudDriver::PreCreateCheck(DriverCall& call, const MachineSpec& m
     const bool trusted = common::ReasonOf(status) != machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED;
     return common::Annotate(status, trusted ? absl::StrCat("--", kUsernameFlag, ", --",
                                                            kPasswordFlag, " or --", kTokenFlag)
-                                            : absl::StrCat("--", kHrefFlag));
+                                            : absl::StrCat("--", kHrefFlag,
+                                                           ": give its authority by "
+                                                           "--vmwarevcloudair-ca"));
   }
   if (status.ok()) status = Choose(call, *api, settings).status();
   // Somebody waits for the answer: a provider that is down is no reason to try for half an hour.

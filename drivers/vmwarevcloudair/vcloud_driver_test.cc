@@ -308,35 +308,7 @@ TEST_F(VcloudDriverTest, WhatIsWrongInItselfIsRefused) {
 TEST(ImportTest, AMachineOfTheOriginalIsKnownByItsVapp) {
   EXPECT_EQ(ImportedState(R"({"VAppID": "https://x/api/vApp/vapp-1"})")->vapp(),
             "https://x/api/vApp/vapp-1");
-  EXPECT_EQ(ImportedState(R"({"VAppID": "urn:vcloud:vapp:0f8f-1"})")->vapp(),
-            "/api/vApp/vapp-0f8f-1")
-      << "the original kept the id";
   EXPECT_TRUE(absl::IsFailedPrecondition(ImportedState("{}").status()));
-}
-
-TEST_F(VcloudDriverTest, AnImportedVappIsKnownByItsIdAlone) {
-  MachineSpec made = Machine();
-  ExpectState(Create(made), machine::v1::MACHINE_STATE_RUNNING);
-  State state;
-  ASSERT_TRUE(made.ParseState(state).ok());
-  MachineSpec imported = Machine();
-  imported.uid = "1f8fad5b-d9cb-469f-a165-70867728950e";
-  imported.state_version = kImportedStateVersion;
-  imported.state = absl::StrCat(
-      R"({"MachineName": "dev", "UserPassword": "secret", "VAppID": )",
-      "\"urn:vcloud:vapp:", state.vapp().substr(state.vapp().rfind("vapp-") + 5), "\"}");
-  const auto upgraded = driver_.UpgradeState(*Call(), imported);
-  ASSERT_TRUE(upgraded.ok()) << upgraded.status();
-  EXPECT_THAT(*upgraded, testing::Not(HasSubstr("secret")));
-  imported.state = *upgraded;
-  ExpectState(driver_.Inspect(*Call(), imported), machine::v1::MACHINE_STATE_RUNNING);
-  const auto batch = driver_.BatchInspect(*Call(), {imported});
-  ASSERT_TRUE(batch.ok()) << batch.status();
-  EXPECT_EQ(batch->front().state(), machine::v1::MACHINE_STATE_RUNNING);
-  ExpectState(driver_.Stop(*Call(), imported, std::nullopt), machine::v1::MACHINE_STATE_STOPPED);
-  EXPECT_TRUE(driver_.Remove(*Call(), imported).ok());
-  ExpectNothingLeft();
-  ExpectState(driver_.Inspect(*Call(), imported), machine::v1::MACHINE_STATE_NOT_FOUND);
 }
 
 }  // namespace
