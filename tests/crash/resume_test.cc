@@ -161,6 +161,25 @@ TEST_F(ResumeTest, AnInstanceThatNoMachineKnowsIsFoundAndRemoved) {
   EXPECT_EQ(Run("gc").out, "There are no orphans.\n");
 }
 
+TEST_F(ResumeTest, OfOneCredentialOnlyItsAccountIsLookedAt) {
+  fs::create_directories(world_.Path("team"));
+  fakes::SimCloudProcess team(world_.Path("team"), /*seed=*/5);
+  const Outcome kept = Run("credential add team -d simcloud --simcloud-endpoint=" + team.url());
+  ASSERT_EQ(kept.exit_code, 0) << kept;
+  ASSERT_EQ(Run("create -d simcloud own").exit_code, 0);
+  const Outcome made = Run("create -d simcloud --credential team shared");
+  ASSERT_EQ(made.exit_code, 0) << made;
+  ASSERT_EQ(team.Objects("instances").size(), 1U) << "the credential's account was not used";
+  ForgetTheRecordOf("own");
+  ForgetTheRecordOf("shared");
+  const Outcome collected = Run("gc -d simcloud --credential team");
+  EXPECT_EQ(collected.exit_code, 0) << collected;
+  EXPECT_THAT(collected.out, HasSubstr("removed"));
+  EXPECT_TRUE(team.Objects().empty()) << team.Ledger().dump();
+  EXPECT_EQ(StateInLedger(), "Running") << "another account was touched";
+  EXPECT_EQ(Run("gc -d simcloud --credential team").out, "There are no orphans.\n");
+}
+
 TEST_F(ResumeTest, AnInstanceWhoseMachineIsBeingMadeIsNoOrphan) {
   RunningCommand create = BeginEndlessCreate("");
   EXPECT_EQ(Run("gc -d simcloud").out, "There are no orphans.\n");

@@ -7,11 +7,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "services/common/file/file.h"
 #include "services/common/process/process_id.h"
 #include "tests/e2e/bed.h"
 #include "tests/e2e/docker_machine.h"
@@ -184,6 +186,40 @@ TEST_F(KillsTest, RemovalIsCarriedThroughByTheNextOrchestrator) {
   EXPECT_EQ(Run("ls -q").out, "");
   EXPECT_THAT(box_->Containers(), IsEmpty());
   EXPECT_THAT(box_->Volumes(), IsEmpty());
+}
+
+// ---- Provision, upgrade and regenerate-certs, at each point of orchestrator and provisioner
+
+TEST_F(KillsTest, WhatIsDoneOnTheHostIsCarriedThroughWhereverItIsKilled) {
+  struct Verb {
+    const char* command;
+    const char* name;
+    const char* method;
+  };
+  ASSERT_EQ(Run(box_->CreateLine()).exit_code, 0);
+  const std::string armed = world_.Path("armed");
+  for (const Verb& verb :
+       {Verb{"provision ", "provision", "Provision"}, Verb{"upgrade ", "upgrade", "Upgrade"},
+        Verb{"regenerate-certs -f ", "regenerate-certs", "ConfigureTls"}}) {
+    for (const bool provisioner : {false, true}) {
+      for (const char* const at : {"before_effect", "after_effect", "after_commit"}) {
+        ASSERT_TRUE(world_.StopOrchestrator());
+        // Removed by the process that dies of it.
+        ASSERT_TRUE(common::WriteFileAtomically(armed, "", 0600).ok());
+        const std::string point =
+            provisioner ? absl::StrCat("provisioner.", verb.method, ".", at, "@", armed)
+                        : absl::StrCat(verb.name, ".provision.", at, "@", armed);
+        SCOPED_TRACE(point);
+        ASSERT_EQ(world_.Run("ls", {{"MACHINE_FAILPOINTS", point}}).exit_code, 0);
+        const Outcome outcome = Run(absl::StrCat(verb.command, box_->name()));
+        EXPECT_EQ(outcome.exit_code, 0) << outcome;
+        EXPECT_TRUE(Eventually(kLimit, [&] { return !std::filesystem::exists(armed); }))
+            << "the failpoint was not reached";
+        AwaitRunning(box_->name());
+      }
+    }
+  }
+  ExpectOneMachineThatCanBeRemoved();
 }
 
 }  // namespace

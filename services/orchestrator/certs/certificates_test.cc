@@ -139,6 +139,19 @@ TEST_F(CertificatesTest, AShortLifeIsRenewedInItsLastThird) {
   EXPECT_TRUE(certificates_->NeedsRenewal(issued->cert_pem, absl::Minutes(3)));
 }
 
+TEST_F(CertificatesTest, AUsersCertificateLastsForAWorkingDayAndIsNotKept) {
+  const absl::StatusOr<ClientBundle> first = certificates_->ShortLivedBundle("ada");
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(common::CertInfo::Parse(first->cert_pem)->common_name, "ada");
+  EXPECT_TRUE(common::VerifySignedBy(first->cert_pem, Own().ca_pem).ok());
+  EXPECT_TRUE(common::KeyMatchesCert(first->key_pem, first->cert_pem).ok());
+  EXPECT_GT(first->not_after, clock_.Now());
+  EXPECT_LE(first->not_after, clock_.Now() + absl::Hours(12));
+  const absl::StatusOr<ClientBundle> second = certificates_->ShortLivedBundle("ada");
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_NE(second->cert_pem, first->cert_pem);
+}
+
 TEST_F(CertificatesTest, AClientsCertificateIsRenewedWhenAskedFor) {
   const ClientBundle first = Own();
   ASSERT_TRUE(certificates_->RenewOwnClientBundle().ok());
