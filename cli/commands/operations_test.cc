@@ -207,10 +207,10 @@ TEST_F(OperationsTest, StreamThatBreaksOffIsTakenUpWhereItWas) {
 
 TEST_F(OperationsTest, StreamThatAnEndingServerCancelsIsTakenUp) {
   Put("dev", "192.0.2.1");
-  orchestrator_.Script("dev", {.events = {LogEvent(LogLine::INFO, "", "one"),
-                                          LogEvent(LogLine::INFO, "", "two")},
-                               .break_after = 1,
-                               .break_code = grpc::StatusCode::CANCELLED});
+  orchestrator_.Script(
+      "dev", {.events = {LogEvent(LogLine::INFO, "", "one"), LogEvent(LogLine::INFO, "", "two")},
+              .break_after = 1,
+              .break_code = grpc::StatusCode::CANCELLED});
   EXPECT_EQ(Run("provision dev"), 0);
   EXPECT_EQ(out(), "one\ntwo\n");
   EXPECT_EQ(orchestrator_.watches(), 2);
