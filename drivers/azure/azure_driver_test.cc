@@ -3,16 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "drivers/azure/settings.h"
 #include "drivers/azure/test_azure.h"
+#include "drivers/sdk/cloud/await.h"
 #include "drivers/sdk/cloud/names.h"
+#include "drivers/sdk/conformance/cloud_suite.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::azure {
@@ -24,20 +24,71 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr char kVm[] =
-    "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
-    "Microsoft.Compute/virtualMachines/{name}";
 constexpr char kNic[] =
     "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
     "Microsoft.Network/networkInterfaces/{name}";
-constexpr char kGroup[] = "/subscriptions/{subscription}/resourcegroups/{group}";
-constexpr char kOperation[] = "/subscriptions/{subscription}/operations/{operation}";
-constexpr char kList[] =
-    "GET /subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines";
+constexpr Fault::Kind kAfter = Fault::Kind::kStatusAfterEffect;
 
-std::string Route(absl::string_view method, absl::string_view path) {
-  return absl::StrCat(method, " ", path);
+// Of a machine whose group, or virtual machine alone, is deleted.
+std::vector<FaultRow> RemoveFaultsOf(const std::string& remove) {
+  using Kind = Fault::Kind;
+  return {
+      {"LostReply", {.kind = Kind::kLoseReply, .route = remove}},
+      {"DeletedBut500", {.kind = kAfter, .route = remove}},
+      {"DeletedButDownForLong", {.kind = kAfter, .route = remove, .times = 5}},
+      {"Throttled", {.kind = Kind::kThrottle, .route = remove, .times = 2}},
+      {"PollFails",
+       {.kind = Kind::kStatus, .route = "GET /subscriptions/{subscription}/results/{operation}"}},
+  };
 }
+
+class AzureUnderTest final : public AzureCloud {
+ public:
+  static std::vector<FaultRow> Faults() {
+    using Kind = Fault::Kind;
+    const std::string create = Route("PUT", kVm);
+    return Joined(
+        CommonFaults({.create = create,
+                      .list = "",
+                      .poll = Route("GET", kOperation),
+                      .read = Route("GET", kVm)}),
+        {
+            {"CreateDownForLong", {.kind = Kind::kStatus, .route = create, .times = 8}},
+            {"Create500ButMadeForLong", {.kind = kAfter, .route = create, .times = 5}, 4},
+            {"OperationUnknownAtFirst",
+             {.kind = Kind::kStatus, .route = Route("GET", kOperation), .times = 2, .status = 404}},
+            {"LostGroupReply", {.kind = Kind::kLoseReply, .route = Route("PUT", kGroup)}},
+            {"Group500ForLong", {.kind = kAfter, .route = Route("PUT", kGroup), .times = 5}, 2},
+            {"GroupUnknownToNetworks",
+             {.kind = Kind::kStatus, .route = Route("PUT", kNic), .times = 2, .status = 404}},
+            {"LostInterfaceReply", {.kind = Kind::kLoseReply, .route = Route("PUT", kNic)}},
+            {"InterfaceBusy",
+             {.kind = Kind::kStatus, .route = Route("PUT", kNic), .times = 2, .status = 503}},
+            {"LaterLook500", {.kind = Kind::kStatus, .route = Route("GET", kVm), .after = 2}},
+        });
+  }
+  static std::vector<FaultRow> RemoveFaults() { return RemoveFaultsOf(Route("DELETE", kGroup)); }
+  static std::vector<StateRow> States() {
+    return {
+        {"starting", machine::v1::MACHINE_STATE_STARTING, "Updating"},
+        {"running", machine::v1::MACHINE_STATE_RUNNING, "Succeeded"},
+        {"running", machine::v1::MACHINE_STATE_RUNNING, "Failed"},
+        {"stopping", machine::v1::MACHINE_STATE_STOPPING, "Updating"},
+        {"stopped", machine::v1::MACHINE_STATE_STOPPED, "Succeeded"},
+        {"deallocating", machine::v1::MACHINE_STATE_STOPPING, "Updating"},
+        {"deallocated", machine::v1::MACHINE_STATE_STOPPED, "Succeeded"},
+        {"unknown", machine::v1::MACHINE_STATE_UNSPECIFIED, "Succeeded"},
+        {"", machine::v1::MACHINE_STATE_STARTING, "Creating"},
+        {"", machine::v1::MACHINE_STATE_ERROR, "Failed"},
+        {"", machine::v1::MACHINE_STATE_UNSPECIFIED, "Succeeded"},
+        {"running", machine::v1::MACHINE_STATE_REMOVING, "Deleting"},
+    };
+  }
+  static std::vector<ImportRow> BadImports() {
+    return {{"Empty", ""}, {"NoObject", "[]"}, {"NoName", R"({"ResourceGroup": "g"})"}};
+  }
+};
+INSTANTIATE_CLOUD_SUITE(AzureUnderTest);
 
 class AzureDriverTest : public AzureTest {};
 
@@ -191,128 +242,24 @@ TEST_F(AzureDriverTest, ANewSubscriptionIsRegisteredFirst) {
   EXPECT_EQ(fake_.CountOf("POST /subscriptions/{subscription}/providers/{provider}/register"), 1);
 }
 
-// Whatever goes wrong on the way, a create that is tried again ends with one machine, and a remove
-// with none.
-struct FaultCase {
-  absl::string_view label;
-  Fault fault;
-  int lag = 0;
-};
-class FaultTest : public AzureDriverTest, public testing::WithParamInterface<FaultCase> {};
-TEST_P(FaultTest, EndsWithOneMachineAndThenNone) {
-  fake_.SetLag(GetParam().lag);
-  fake_.Order(GetParam().fault);
-  MachineSpec machine = Machine();
-  absl::StatusOr<Observation> made = Create(machine);
-  // As the orchestrator does with errors that may pass.
-  for (int i = 0; i < 3 && !made.ok() && IsTransient(made.status()); ++i) made = Create(machine);
-  ASSERT_TRUE(made.ok()) << made.status();
-  EXPECT_EQ(fake_.pending_faults(), 0);
-  EXPECT_EQ(fake_.MachineNames().size(), 1u);
-  EXPECT_EQ(fake_.ResourceNames().size(), 6u);
-  EXPECT_EQ(made->state(), machine::v1::MACHINE_STATE_RUNNING);
-  const absl::Status removed = driver_.Remove(*Call(), machine);
-  EXPECT_TRUE(removed.ok()) << removed;
-  ExpectNothingLeft();
-}
-constexpr Fault::Kind kAfter = Fault::Kind::kStatusAfterEffect;
-INSTANTIATE_TEST_SUITE_P(
-    Faults, FaultTest,
-    testing::ValuesIn<FaultCase>({
-        {"ThrottledCreate", {.kind = Fault::Kind::kThrottle, .route = Route("PUT", kVm)}},
-        {"ThrottledEverywhere", {.kind = Fault::Kind::kThrottle, .times = 3}},
-        {"Create500", {.kind = Fault::Kind::kStatus, .route = Route("PUT", kVm)}},
-        {"Create502", {.kind = Fault::Kind::kStatus, .route = Route("PUT", kVm), .status = 502}},
-        {"CreateDownForLong",
-         {.kind = Fault::Kind::kStatus, .route = Route("PUT", kVm), .times = 8}},
-        {"Create500ButMade", {.kind = kAfter, .route = Route("PUT", kVm)}},
-        {"Create500ButMadeAndUnseen", {.kind = kAfter, .route = Route("PUT", kVm)}, 4},
-        {"Create500ButMadeForLong", {.kind = kAfter, .route = Route("PUT", kVm), .times = 5}, 4},
-        {"LostReply", {.kind = Fault::Kind::kLoseReply, .route = Route("PUT", kVm)}},
-        {"LostReplyAndUnseen", {.kind = Fault::Kind::kLoseReply, .route = Route("PUT", kVm)}, 4},
-        {"GarbageCreate", {.kind = Fault::Kind::kGarbage, .route = Route("PUT", kVm)}},
-        {"UnseenForAWhile", {.kind = Fault::Kind::kGarbage, .route = Route("GET", kVm)}, 5},
-        {"PollsFail",
-         {.kind = Fault::Kind::kStatus, .route = Route("GET", kOperation), .times = 7}},
-        {"OperationUnknownAtFirst",
-         {.kind = Fault::Kind::kStatus,
-          .route = Route("GET", kOperation),
-          .times = 2,
-          .status = 404}},
-        {"LostGroupReply", {.kind = Fault::Kind::kLoseReply, .route = Route("PUT", kGroup)}},
-        {"Group500ForLong", {.kind = kAfter, .route = Route("PUT", kGroup), .times = 5}, 2},
-        {"GroupUnknownToNetworks",
-         {.kind = Fault::Kind::kStatus, .route = Route("PUT", kNic), .times = 2, .status = 404}},
-        {"LostInterfaceReply", {.kind = Fault::Kind::kLoseReply, .route = Route("PUT", kNic)}},
-        {"InterfaceBusy",
-         {.kind = Fault::Kind::kStatus, .route = Route("PUT", kNic), .times = 2, .status = 503}},
-        {"LaterLook500", {.kind = Fault::Kind::kStatus, .route = Route("GET", kVm), .after = 2}},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
-
-class RemoveFaultTest : public AzureDriverTest,
-                        public testing::WithParamInterface<std::tuple<FaultCase, bool>> {};
-TEST_P(RemoveFaultTest, LeavesNothing) {
-  const auto& [fault_case, own_group] = GetParam();
-  if (!own_group) fake_.AddGroup("shared", "westus");
-  MachineSpec machine = own_group ? Machine() : Machine({Option(kGroupFlag, "shared")});
+// In the user's group only the parts go.
+class SharedGroupFaultTest : public AzureDriverTest,
+                             public testing::WithParamInterface<FaultRow> {};
+TEST_P(SharedGroupFaultTest, LeavesNothing) {
+  fake_.AddGroup("shared", "westus");
+  MachineSpec machine = Machine({Option(kGroupFlag, "shared")});
   ASSERT_TRUE(Create(machine).ok());
-  Fault fault = fault_case.fault;
-  if (fault.route == "delete") fault.route = Route("DELETE", own_group ? kGroup : kVm);
-  fake_.Order(fault);
+  fake_.Order(GetParam().fault);
   absl::Status removed = driver_.Remove(*Call(), machine);
   for (int i = 0; i < 3 && IsTransient(removed); ++i) removed = driver_.Remove(*Call(), machine);
   EXPECT_TRUE(removed.ok()) << removed;
   EXPECT_EQ(fake_.pending_faults(), 0);
   EXPECT_THAT(fake_.ResourceNames(), IsEmpty());
-  EXPECT_EQ(fake_.GroupNames().size(), own_group ? 0u : 1u);
+  EXPECT_THAT(fake_.GroupNames(), ElementsAre("shared"));
 }
-INSTANTIATE_TEST_SUITE_P(
-    Faults, RemoveFaultTest,
-    testing::Combine(testing::ValuesIn<FaultCase>({
-                         {"LostReply", {.kind = Fault::Kind::kLoseReply, .route = "delete"}},
-                         {"DeletedButDownForLong", {.kind = kAfter, .route = "delete", .times = 5}},
-                         {"Throttled",
-                          {.kind = Fault::Kind::kThrottle, .route = "delete", .times = 2}},
-                         {"PollFails",
-                          {.kind = Fault::Kind::kStatus,
-                           .route = "GET /subscriptions/{subscription}/results/{operation}"}},
-                     }),
-                     testing::Bool()),
-    [](const auto& info) {
-      return absl::StrCat(std::get<0>(info.param).label,
-                          std::get<1>(info.param) ? "OwnGroup" : "SharedGroup");
-    });
-
-TEST_F(AzureDriverTest, ACreateKilledAfterItsRequestIsAdopted) {
-  MachineSpec machine = Machine();
-  // The process dies: the call ends in the middle of waiting, and the machine does not show yet.
-  fake_.SetLag(2);
-  fake_.Order({.kind = Fault::Kind::kHold, .route = Route("GET", kOperation)});
-  auto cancellation = std::make_shared<common::Cancellation>();
-  std::thread killer([&] {
-    while (fake_.CountOf(Route("GET", kOperation)) == 0) std::this_thread::yield();
-    cancellation->Cancel();
-  });
-  const auto call = MakeCall(kTestUid, record_, absl::Minutes(2), cancellation);
-  EXPECT_TRUE(absl::IsCancelled(driver_.Create(*call, machine).status()));
-  killer.join();
-  fake_.Release();
-  machine.state = record_.checkpoints.back();
-  const auto made = Create(machine);
-  ASSERT_TRUE(made.ok()) << made.status();
-  EXPECT_EQ(fake_.MachineNames().size(), 1u);
-  EXPECT_EQ(fake_.GroupNames().size(), 1u);
-}
-
-TEST_F(AzureDriverTest, RemoveWithoutStateFindsEverythingByUid) {
-  MachineSpec machine = Machine();
-  ASSERT_TRUE(Create(machine).ok());
-  machine.state.reset();
-  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
-  ExpectNothingLeft();
-  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
-}
+INSTANTIATE_TEST_SUITE_P(Faults, SharedGroupFaultTest,
+                         testing::ValuesIn(RemoveFaultsOf(Route("DELETE", kVm))),
+                         [](const auto& info) { return info.param.label; });
 
 TEST_F(AzureDriverTest, AFailedMachineIsToldAndMadeByTheNextAttempt) {
   fake_.FailNextMachine("AllocationFailed", "We do not have sufficient capacity.");
@@ -372,85 +319,12 @@ TEST_F(AzureDriverTest, PowerIsAGoal) {
   EXPECT_EQ(Inspect(machine), machine::v1::MACHINE_STATE_RUNNING);
 }
 
-TEST_F(AzureDriverTest, AGuestThatDoesNotObeyIsNotKilledByStop) {
+TEST_F(AzureDriverTest, AGuestThatDoesNotObeyIsNotPoweredOffByStop) {
   MachineSpec machine = Machine();
   ASSERT_TRUE(Create(machine).ok());
   fake_.SetPace(1'000'000);
-  const auto stopped = driver_.Stop(*Call(), machine, absl::Milliseconds(30));
-  EXPECT_EQ(common::ReasonOf(stopped.status()), machine::v1::ERROR_REASON_STEP_TIMEOUT);
+  EXPECT_FALSE(driver_.Stop(*Call(), machine, absl::Milliseconds(30)).ok());
   EXPECT_EQ(fake_.CountOf(Route("POST", absl::StrCat(kVm, "/powerOff"))), 0);
-}
-
-struct StateCase {
-  absl::string_view power;
-  absl::string_view provisioning;
-  MachineState state;
-};
-class StateTest : public AzureDriverTest, public testing::WithParamInterface<StateCase> {};
-TEST_P(StateTest, IsOurs) {
-  MachineSpec machine = Machine();
-  ASSERT_TRUE(Create(machine).ok());
-  fake_.SetPower(kTestUid, GetParam().power);
-  fake_.SetProvisioning(kTestUid, GetParam().provisioning);
-  EXPECT_EQ(Inspect(machine), GetParam().state);
-  const auto seen = driver_.BatchInspect(*Call(), {machine});
-  ASSERT_TRUE(seen.ok()) << seen.status();
-  EXPECT_EQ(seen->front().state(), GetParam().state);
-}
-INSTANTIATE_TEST_SUITE_P(States, StateTest,
-                         testing::ValuesIn<StateCase>({
-                             {"starting", "Updating", machine::v1::MACHINE_STATE_STARTING},
-                             {"running", "Succeeded", machine::v1::MACHINE_STATE_RUNNING},
-                             {"running", "Failed", machine::v1::MACHINE_STATE_RUNNING},
-                             {"stopping", "Updating", machine::v1::MACHINE_STATE_STOPPING},
-                             {"stopped", "Succeeded", machine::v1::MACHINE_STATE_STOPPED},
-                             {"deallocating", "Updating", machine::v1::MACHINE_STATE_STOPPING},
-                             {"deallocated", "Succeeded", machine::v1::MACHINE_STATE_STOPPED},
-                             {"unknown", "Succeeded", machine::v1::MACHINE_STATE_UNSPECIFIED},
-                             {"", "Creating", machine::v1::MACHINE_STATE_STARTING},
-                             {"", "Failed", machine::v1::MACHINE_STATE_ERROR},
-                             {"", "Succeeded", machine::v1::MACHINE_STATE_UNSPECIFIED},
-                             {"running", "Deleting", machine::v1::MACHINE_STATE_REMOVING},
-                         }),
-                         [](const auto& info) {
-                           return absl::StrCat("Power", info.param.power, info.param.provisioning);
-                         });
-
-TEST_F(AzureDriverTest, ABatchIsOneList) {
-  std::vector<std::string> uids;
-  std::vector<MachineSpec> machines;
-  for (int i = 0; i < 150; ++i) {
-    uids.push_back(absl::StrCat(10'000'000 + i, "-0000-4000-8000-000000000000"));
-    MachineSpec machine = Machine({}, uids.back());
-    machine.name = "dev";
-    State state;
-    state.set_private_ip("192.168.0.4");
-    machine.state = state.SerializeAsString();
-    machines.push_back(machine);
-  }
-  fake_.AddMachines(uids);
-  machines.push_back(Machine({}, "99999999-0000-4000-8000-000000000000"));
-  fake_.ForgetRequests();
-  const auto seen = driver_.BatchInspect(*Call(), machines);
-  ASSERT_TRUE(seen.ok()) << seen.status();
-  for (int i = 0; i < 150; ++i) {
-    EXPECT_EQ((*seen)[i].state(), machine::v1::MACHINE_STATE_RUNNING);
-    EXPECT_EQ((*seen)[i].endpoint().ssh_host(), "192.168.0.4");
-  }
-  EXPECT_EQ(seen->back().state(), machine::v1::MACHINE_STATE_NOT_FOUND);
-  EXPECT_EQ(fake_.CountOf(kList), 2);
-  EXPECT_EQ(fake_.CountOf(""), 3);
-}
-
-TEST_F(AzureDriverTest, ListsWhatAnOrchestratorMade) {
-  MachineSpec machine = Machine();
-  ASSERT_TRUE(Create(machine).ok());
-  fake_.AddMachines({"10000000-0000-4000-8000-000000000000"});
-  const auto listed = driver_.ListInstances(*Call(), kTestOrchestrator, machine.options);
-  ASSERT_TRUE(listed.ok()) << listed.status();
-  ASSERT_EQ(listed->size(), 1u);
-  EXPECT_EQ(listed->front().machine_uid(), kTestUid);
-  EXPECT_EQ(listed->front().observation().state(), machine::v1::MACHINE_STATE_RUNNING);
 }
 
 TEST_F(AzureDriverTest, AnImportedMachineIsFoundByItsNameAndRemovedWithItsParts) {

@@ -8,98 +8,86 @@
 #include "absl/strings/str_cat.h"
 #include "drivers/azure/catalog.h"
 #include "drivers/azure/test_azure.h"
+#include "drivers/sdk/conformance/cloud_options_suite.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::azure {
 namespace {
 
-using machine::v1::OptionValue;
 using testing::HasSubstr;
 using List = std::vector<std::string>;
 
-struct BadCase {
-  absl::string_view label;
-  OptionValue option;
-  absl::string_view says;
-};
-class BadOptionTest : public AzureTest, public testing::WithParamInterface<BadCase> {};
-TEST_P(BadOptionTest, IsRefusedBeforeAzureIsAsked) {
-  const absl::Status refused = OptionsOf({GetParam().option}).status();
-  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(refused.message()), HasSubstr(GetParam().says));
-  EXPECT_EQ(fake_.CountOf(""), 0);
-}
-INSTANTIATE_TEST_SUITE_P(
-    Cases, BadOptionTest,
-    testing::ValuesIn<BadCase>({
+class AzureOptions final : public AzureCloud {
+ public:
+  AzureOptions() {
+    fake->AddGroup("shared", "westus");
+    fake->AddNetwork("hub", "corp", "machines");
+  }
+
+  static std::vector<CheckRow> Checks() {
+    return {
+        {"PublishSettings", {Option(kPublishSettingsFlag, "my.publishsettings")}, {"2023-09-06"}},
+        {"AvailabilitySet", {Option(kAvailabilitySetFlag, "set")}, {"--azure-availability-zone"}},
+        {"Location",
+         {Option(kLocationFlag, "West Mars")},
+         {"there are eastus, westeurope, westus"}},
+        {"NoSize", {Option(kLocationFlag, "eastus")}, {"no size with 1 GiB"}},
+        {"Size", {Option(kSizeFlag, "Standard_Z9")}, {"Standard_B1ls, Standard_B1ms"}},
+        {"Publisher", {Option(kImageFlag, "Nobody:x:y:latest")}, {"no publisher \"Nobody\""}},
+        {"Offer", {Option(kImageFlag, "Canonical:x:y:latest")}, {"ubuntu-24_04-lts"}},
+        {"Sku", {Option(kImageFlag, "Canonical:ubuntu-24_04-lts:y:latest")}, {"server-arm64"}},
+        {"Version",
+         {Option(kImageFlag, "Canonical:ubuntu-24_04-lts:server:1.2.3")},
+         {"24.04.202611010"}},
+        {"OwnImage",
+         {Option(kImageFlag, absl::StrCat("/subscriptions/", fakes::FakeAzure::kSubscription,
+                                          "/resourceGroups/hub/providers/Microsoft.Compute/images/"
+                                          "golden"))},
+         {"there is no image"}},
+        {"Group", {Option(kGroupFlag, "none")}, {"there are shared"}},
+        {"Vnet", {Option(kNetworkFlag, "hub:other")}, {"has no virtual network other"}},
+        {"Subnet", {Option(kNetworkFlag, "hub:corp")}, {"there are machines"}, "--azure-subnet"},
+    };
+  }
+  static std::vector<BadOptionRow> BadOptions() {
+    return {
         {"ClassicImage",
-         Option(kImageFlag,
-                "b39f27a8b8c64d52b05eac6a62ebad85__Ubuntu-14_04_1-LTS-amd64-server-"
-                "20140927-en-us-30GB"),
+         {Option(kImageFlag,
+                 "b39f27a8b8c64d52b05eac6a62ebad85__Ubuntu-14_04_1-LTS-amd64-server-"
+                 "20140927-en-us-30GB")},
          "classic deployments"},
-        {"Image", Option(kImageFlag, "ubuntu"), "PUBLISHER:OFFER:SKU:VERSION"},
-        {"German", Option(kEnvironmentFlag, "AzureGermanCloud"), "germanywestcentral"},
-        {"Environment", Option(kEnvironmentFlag, "Moon"), "AzureChinaCloud"},
-        {"Subscription", Option(kSubscriptionFlag, "a/b"), "is no id such as"},
-        {"Location", Option(kLocationFlag, "west/us"), "is no name"},
-        {"User", Option(kUsernameFlag, "root"), "Azure takes no user root"},
-        {"UserName", Option(kUsernameFlag, "a b"), "no name of a user"},
-        {"Password", SecretOption(kPasswordFlag, "short"), "12 to 72"},
-        {"Token", SecretOption(kTokenFlag, "a b"), "spaces"},
-        {"Vnet", Option(kNetworkFlag, "corp"), "GROUP:NAME"},
-        {"Group", Option(kGroupFlag, "a/b"), "is no name"},
-        {"PrivateIp", Option(kPrivateIpFlag, "10.0.0"), "is no address"},
-        {"Dns", Option(kDnsFlag, "Up"), "is no label"},
-        {"Zone", Option(kZoneFlag, "4"), "4"},
-        {"Cidr", Option(kOpenCidrFlag, List{"10.0.0.1"}), "is not a range"},
-        {"Cidr6", Option(kOpenCidrFlag, List{"::/0"}), "IPv4"},
-        {"Port", Option("azure-open-port", List{"http"}), "is no port"},
-        {"Tag", Option("azure-tags", List{"=x"}), "is no KEY=VALUE"},
-        {"OwnTag", Option("azure-tags", List{"machine-uid=x"}), "driver's own"},
-        {"CustomData", Option("azure-custom-data-text", std::string(70'000, 'x')), "65,535"},
-        {"Endpoint", Option(kEndpointFlag, "http://example.com"), "https"},
-        {"Certificate", SecretOption(kCertificateTextFlag, "no pem"), ""},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
+        {"Image", {Option(kImageFlag, "ubuntu")}, "PUBLISHER:OFFER:SKU:VERSION"},
+        {"German", {Option(kEnvironmentFlag, "AzureGermanCloud")}, "germanywestcentral"},
+        {"Environment", {Option(kEnvironmentFlag, "Moon")}, "AzureChinaCloud"},
+        {"Subscription", {Option(kSubscriptionFlag, "a/b")}, "is no id such as"},
+        {"Location", {Option(kLocationFlag, "west/us")}, "is no name"},
+        {"User", {Option(kUsernameFlag, "root")}, "Azure takes no user root"},
+        {"UserName", {Option(kUsernameFlag, "a b")}, "no name of a user"},
+        {"Password", {SecretOption(kPasswordFlag, "short")}, "12 to 72"},
+        {"Token", {SecretOption(kTokenFlag, "a b")}, "spaces"},
+        {"Vnet", {Option(kNetworkFlag, "corp")}, "GROUP:NAME"},
+        {"Group", {Option(kGroupFlag, "a/b")}, "is no name"},
+        {"PrivateIp", {Option(kPrivateIpFlag, "10.0.0")}, "is no address"},
+        {"Dns", {Option(kDnsFlag, "Up")}, "is no label"},
+        {"Zone", {Option(kZoneFlag, "4")}, "4"},
+        {"Cidr", {Option(kOpenCidrFlag, List{"10.0.0.1"})}, "is not a range"},
+        {"Cidr6", {Option(kOpenCidrFlag, List{"::/0"})}, "IPv4"},
+        {"Port", {Option("azure-open-port", List{"http"})}, "is no port"},
+        {"Tag", {Option("azure-tags", List{"=x"})}, "is no KEY=VALUE"},
+        {"OwnTag", {Option("azure-tags", List{"machine-uid=x"})}, "driver's own"},
+        {"CustomData", {Option("azure-custom-data-text", std::string(70'000, 'x'))}, "65,535"},
+        {"Endpoint", {Option(kEndpointFlag, "http://example.com")}, "https"},
+        {"Certificate", {SecretOption(kCertificateTextFlag, "no pem")}, ""},
+    };
+  }
+};
+INSTANTIATE_CLOUD_OPTIONS_SUITE(AzureOptions);
 
 TEST_F(AzureTest, ACertificateNeedsItsPrincipal) {
   const absl::Status refused =
       OptionsOf({SecretOption(kTokenFlag, ""), SecretOption(kCertificateTextFlag, "x")}).status();
   EXPECT_THAT(std::string(refused.message()), HasSubstr("management certificates"));
 }
-
-class UnknownChoiceTest : public AzureTest, public testing::WithParamInterface<BadCase> {};
-TEST_P(UnknownChoiceTest, IsRefusedWithWhatThereIs) {
-  fake_.AddGroup("shared", "westus");
-  fake_.AddNetwork("hub", "corp", "machines");
-  MachineSpec machine = Machine({GetParam().option});
-  const absl::Status refused = driver_.PreCreateCheck(*Call(), machine);
-  EXPECT_EQ(common::ReasonOf(refused), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED);
-  EXPECT_THAT(std::string(refused.message()), HasSubstr(GetParam().says));
-}
-INSTANTIATE_TEST_SUITE_P(
-    Cases, UnknownChoiceTest,
-    testing::ValuesIn<BadCase>({
-        {"PublishSettings", Option(kPublishSettingsFlag, "my.publishsettings"), "2023-09-06"},
-        {"AvailabilitySet", Option(kAvailabilitySetFlag, "set"), "--azure-availability-zone"},
-        {"Location", Option(kLocationFlag, "West Mars"), "there are eastus, westeurope, westus"},
-        {"NoSize", Option(kLocationFlag, "eastus"), "no size with 1 GiB"},
-        {"Size", Option(kSizeFlag, "Standard_Z9"), "Standard_B1ls, Standard_B1ms"},
-        {"Publisher", Option(kImageFlag, "Nobody:x:y:latest"), "no publisher \"Nobody\""},
-        {"Offer", Option(kImageFlag, "Canonical:x:y:latest"), "ubuntu-24_04-lts"},
-        {"Sku", Option(kImageFlag, "Canonical:ubuntu-24_04-lts:y:latest"), "server-arm64"},
-        {"Version", Option(kImageFlag, "Canonical:ubuntu-24_04-lts:server:1.2.3"),
-         "24.04.202611010"},
-        {"OwnImage",
-         Option(kImageFlag, absl::StrCat("/subscriptions/", fakes::FakeAzure::kSubscription,
-                                         "/resourceGroups/hub/providers/Microsoft.Compute/images/"
-                                         "golden")),
-         "there is no image"},
-        {"Group", Option(kGroupFlag, "none"), "there are shared"},
-        {"Vnet", Option(kNetworkFlag, "hub:other"), "has no virtual network other"},
-        {"Subnet", Option(kNetworkFlag, "hub:corp"), "there are machines"},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
 
 TEST_F(AzureTest, AZoneMustHaveTheSize) {
   MachineSpec machine = Machine({Option(kSizeFlag, "Standard_B1s"), Option(kZoneFlag, "3")});

@@ -2,87 +2,65 @@
 #ifndef DRIVERS_AZURE_TEST_AZURE_H_
 #define DRIVERS_AZURE_TEST_AZURE_H_
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "drivers/azure/azure_driver.h"
 #include "drivers/azure/settings.h"
-#include "drivers/sdk/test_machine.h"
+#include "drivers/sdk/conformance/cloud_under_test.h"
 #include "tests/fakes/azure/fake_azure.h"
 
 namespace machine::driver::azure {
 
-inline constexpr char kTestUid[] = "0f8fad5b-d9cb-469f-a165-70867728950e";
+/// As FakeServer names routes: of virtual machines, groups, operations, and the list of all.
+inline constexpr char kVm[] =
+    "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
+    "Microsoft.Compute/virtualMachines/{name}";
+inline constexpr char kGroup[] = "/subscriptions/{subscription}/resourcegroups/{group}";
+inline constexpr char kOperation[] = "/subscriptions/{subscription}/operations/{operation}";
+inline constexpr char kList[] =
+    "GET /subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines";
 
-inline Timing FastTiming() {
-  const Backoff fast = {absl::Milliseconds(1), absl::Milliseconds(2)};
-  return {.poll = fast,
-          .retry = fast,
-          .settling = {.looks = 6, .backoff = fast},
-          .grace = absl::Seconds(30)};
+inline std::string Route(absl::string_view method, absl::string_view path) {
+  return absl::StrCat(method, " ", path);
 }
 
-class AzureTest : public testing::Test {
- protected:
+class AzureCloud : public CloudOf<fakes::FakeAzure, AzureDriver> {
+ public:
   // Neither the metadata service nor the CLI of the test's own host count.
-  AzureTest() : driver_(FastTiming(), Surroundings()) {
-    EXPECT_TRUE(driver_.Init({.log = common::Logger(common::Severity::kError, "test")}).ok());
+  AzureCloud()
+      : CloudOf(std::make_unique<fakes::FakeAzure>(),
+                std::make_unique<AzureDriver>(FastTiming<Timing>(), Surroundings())) {}
+
+  CloudFacts Facts() const override;
+  std::vector<machine::v1::OptionValue> Account() override {
+    return {Option(kSubscriptionFlag, fakes::FakeAzure::kSubscription),
+            SecretOption(kTokenFlag, fakes::FakeAzure::kToken), Option(kEndpointFlag, fake->url())};
   }
 
-  // Of given options, or why they are refused.
-  absl::StatusOr<Options> OptionsOf(const std::vector<machine::v1::OptionValue>& more = {}) {
-    std::vector<machine::v1::OptionValue> values = {
-        Option(kSubscriptionFlag, fakes::FakeAzure::kSubscription),
-        SecretOption(kTokenFlag, fakes::FakeAzure::kToken), Option(kEndpointFlag, fake_.url())};
-    for (const machine::v1::OptionValue& value : more) {
-      std::erase_if(values, [&](const auto& other) { return other.name() == value.name(); });
-      values.push_back(value);
-    }
-    return MakeOptions(driver_, values);
-  }
+  std::vector<std::string> Instances() override { return fake->MachineNames(); }
+  void ExpectNothingLeft() override;
+  void ExpectMade(const Observation&) override { EXPECT_EQ(fake->ResourceNames().size(), 6u); }
+  bool Checked() override { return fake->checked(); }
 
-  MachineSpec Machine(const std::vector<machine::v1::OptionValue>& more = {},
-                      absl::string_view uid = kTestUid) {
-    MachineSpec machine;
-    machine.uid = std::string(uid);
-    machine.name = "dev.One";
-    machine.ssh_public_key = std::string(kTestKey);
-    const absl::StatusOr<Options> options = OptionsOf(more);
-    EXPECT_TRUE(options.ok()) << options.status();
-    if (options.ok()) machine.options = *options;
-    return machine;
+  // Slower than anybody waits.
+  void HoldShutdown(bool hold) override { fake->SetPace(hold ? 1'000'000 : 1); }
+  void ReachLimit() override {
+    fake->FailNextMachine("AllocationFailed", "We do not have sufficient capacity.");
   }
-
-  std::unique_ptr<DriverCall> Call(absl::Duration timeout = absl::Minutes(2)) {
-    return MakeCall(kTestUid, record_, timeout);
+  void AddInstances(int count) override;
+  void BeOfBatch(int number, MachineSpec& machine) override;
+  void ExpectInBatch(const Observation& seen) override {
+    EXPECT_EQ(seen.endpoint().ssh_host(), "192.168.0.4");
   }
-
-  // Creates, and remembers the state in `machine`.
-  absl::StatusOr<Observation> Create(MachineSpec& machine) {
-    absl::StatusOr<Observation> made = driver_.Create(*Call(), machine);
-    if (!record_.checkpoints.empty()) machine.state = record_.checkpoints.back();
-    return made;
-  }
-
-  MachineState Inspect(const MachineSpec& machine) {
-    const auto seen = driver_.Inspect(*Call(), machine);
-    EXPECT_TRUE(seen.ok()) << seen.status();
-    return seen.ok() ? seen->state() : machine::v1::MACHINE_STATE_ERROR;
-  }
-
-  void ExpectNothingLeft() {
-    EXPECT_THAT(fake_.GroupNames(), testing::IsEmpty());
-    EXPECT_THAT(fake_.ResourceNames(), testing::IsEmpty());
-  }
-
-  fakes::FakeAzure fake_;
-  CallRecord record_;
-  AzureDriver driver_;
+  MachineState StateOf(absl::string_view power, absl::string_view provisioning) override;
 };
+
+using AzureTest = CloudFixture<AzureCloud>;
 
 }  // namespace machine::driver::azure
 

@@ -3,13 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "drivers/sdk/cloud/names.h"
-#include "drivers/sdk/test_machine.h"
-#include "services/common/status/status.h"
+#include "drivers/sdk/conformance/cloud_options_suite.h"
+#include "drivers/sdk/conformance/cloud_suite.h"
 #include "tests/fakes/openstack/fake_openstack.h"
 
 namespace machine::driver::rackspace {
@@ -21,62 +22,106 @@ using machine::v1::OptionValue;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr char kUid[] = "0f8fad5b-d9cb-469f-a165-70867728950e";
 constexpr char kCreate[] = "POST /v2/123456/servers";
 constexpr char kList[] = "GET /v2/123456/servers/detail";
+constexpr char kAct[] = "POST /v2/123456/servers/{id}/action";
 
-openstack::Timing FastTiming() {
-  const Backoff fast = {absl::Milliseconds(1), absl::Milliseconds(2)};
-  return {.poll = fast, .retry = fast, .settling = {.looks = 6, .backoff = fast}};
-}
+class RackspaceCloud final : public CloudOf<FakeOpenStack, RackspaceDriver> {
+ public:
+  RackspaceCloud()
+      : CloudOf(std::make_unique<FakeOpenStack>(FakeOpenStack::Style::kRackspace),
+                std::make_unique<RackspaceDriver>(FastTiming<openstack::Timing>())) {}
 
-class RackspaceDriverTest : public testing::Test {
- protected:
-  RackspaceDriverTest() : driver_(FastTiming()) {
-    EXPECT_TRUE(driver_.Init({.log = common::Logger(common::Severity::kError, "test")}).ok());
+  CloudFacts Facts() const override {
+    return {.create = kCreate,
+            .stop = kAct,
+            .start = kAct,
+            .restart_meets_faults = true,
+            .stop_advice = "",  // Nova stops in one way, and has the last word.
+            .kill_asks_the_guest = true,
+            .wrong_credentials = SecretOption("rackspace-api-key", "wrong-secret"),
+            .refusal = {"Username or api key is invalid"},
+            .check_reads = {"POST /v2.0/tokens", "GET /v2/123456/flavors/detail"},
+            // Three pages of 200, and once more for the one that is missing; signed in before.
+            .batch = {.machines = 450, .requests = 6, .signs_in = true},
+            .killed = {.route = kList, .after = 1, .reply_lost = true},
+            // Without ports nothing keeps a second server from being made.
+            .may_make_twice = true,
+            .requests_of_a_life = 20};
+  }
+  std::vector<OptionValue> Account() override {
+    return {Option("rackspace-username", "demo"),
+            SecretOption("rackspace-api-key", FakeOpenStack::kApiKey),
+            Option("rackspace-region", "IAD"),
+            Option("rackspace-endpoint", absl::StrCat(fake->url(), "/v2.0"))};
   }
 
-  // A later option replaces an earlier one.
-  std::vector<OptionValue> Values(const std::vector<OptionValue>& more) const {
-    std::vector<OptionValue> values = {
-        Option("rackspace-username", "demo"),
-        SecretOption("rackspace-api-key", FakeOpenStack::kApiKey),
-        Option("rackspace-region", "IAD"),
-        Option("rackspace-endpoint", absl::StrCat(fake_.url(), "/v2.0"))};
-    for (const OptionValue& option : more) {
-      std::erase_if(values, [&](const OptionValue& each) { return each.name() == option.name(); });
-      values.push_back(option);
-    }
-    return values;
+  std::vector<std::string> Instances() override { return fake->ServerNames(); }
+  void ExpectNothingLeft() override {
+    EXPECT_THAT(fake->ServerNames(), IsEmpty());
+    EXPECT_THAT(fake->KeyPairNames(), IsEmpty());
+  }
+  // The descriptions are part of the fake.
+  bool Checked() override { return true; }
+
+  void HoldShutdown(bool hold) override { fake->IgnoreStop(hold); }
+  void ReachLimit() override { fake->SetServerLimit(0); }
+  void AddInstances(int count) override {
+    fake->AddServers(count);
+    fake->SetPageSize(200);
+  }
+  MachineState StateOf(absl::string_view status, absl::string_view task) override {
+    return openstack::StateOfServer(status, task);
   }
 
-  MachineSpec Machine(const std::vector<OptionValue>& more = {}, absl::string_view uid = kUid) {
-    MachineSpec machine;
-    machine.uid = std::string(uid);
-    machine.name = "dev.One";
-    machine.ssh_public_key = std::string(kTestKey);
-    const absl::StatusOr<Options> options = MakeOptions(driver_, Values(more));
-    EXPECT_TRUE(options.ok()) << options.status();
-    if (options.ok()) machine.options = *options;
-    return machine;
+  static std::vector<FaultRow> Faults() {
+    return Joined(
+        CommonFaults({.create = kCreate, .list = kList}),
+        {
+            {"NoVersions", {.kind = Fault::Kind::kStatus, .route = "GET /v2/", .status = 404}},
+        });
   }
-
-  std::unique_ptr<DriverCall> Call() { return MakeCall(kUid, record_); }
-
-  absl::StatusOr<Observation> Create(MachineSpec& machine) {
-    absl::StatusOr<Observation> made = driver_.Create(*Call(), machine);
-    if (!record_.checkpoints.empty()) machine.state = record_.checkpoints.back();
-    return made;
+  static std::vector<FaultRow> RemoveFaults() {
+    return CommonRemoveFaults("DELETE /v2/123456/servers/{id}", kList);
   }
-
-  absl::Status PreCreateCheck(const std::vector<OptionValue>& more) {
-    return driver_.PreCreateCheck(*Call(), Machine(more));
+  // The rest is that of all clouds that speak OpenStack.
+  static std::vector<StateRow> States() {
+    return {{"ACTIVE", machine::v1::MACHINE_STATE_RUNNING},
+            {"SHUTOFF", machine::v1::MACHINE_STATE_STOPPED}};
   }
-
-  FakeOpenStack fake_{FakeOpenStack::Style::kRackspace};
-  CallRecord record_;
-  RackspaceDriver driver_;
+  static std::vector<CheckRow> Checks() {
+    return {
+        {"Region", {Option("rackspace-region", "MARS")}, {"--rackspace-region", "DFW, IAD"}},
+        {"Flavor",
+         {Option("rackspace-flavor-id", "huge")},
+         {"--rackspace-flavor-id", "general1-1 1 GB General Purpose v1"}},
+        {"RetiredFlavor", {Option("rackspace-flavor-id", "performance1-1")}, {"general1-"}},
+        {"RetiredImage",
+         {Option("rackspace-image-id", "598a4282-f14b-4e50-af4c-b3e52749d9f9")},
+         {"is gone", "newest Ubuntu LTS"}},
+        {"ImageName",
+         {Option("rackspace-image-name", "beos")},
+         {"--rackspace-image-name", "Ubuntu"}},
+        {"KnownImageName", {Option("rackspace-image-name", "Ubuntu 25.10")}, {}},
+        {"DockerInstall", {BoolOption("rackspace-docker-install", false)}, {}},
+    };
+  }
+  static std::vector<BadOptionRow> BadOptions() {
+    return {
+        {"PlainHttp", {Option("rackspace-endpoint", "http://identity.example/v2.0")}},
+        {"Interface", {Option("rackspace-endpoint-type", "secretURL")}},
+        {"Metadata", {Option("rackspace-metadata", std::vector<std::string>{"no-value"})}},
+        {"Port", {Option("rackspace-ssh-port", 70'000)}},
+    };
+  }
+  static std::vector<ImportRow> BadImports() {
+    return {{"Empty", ""}, {"NoObject", "[]"}, {"NoId", R"({"MachineId": ""})"}};
+  }
 };
+INSTANTIATE_CLOUD_SUITE(RackspaceCloud);
+INSTANTIATE_CLOUD_OPTIONS_SUITE(RackspaceCloud);
+
+class RackspaceDriverTest : public CloudFixture<RackspaceCloud> {};
 
 TEST_F(RackspaceDriverTest, CreatesWithDefaultsThatAreFoundByQuery) {
   MachineSpec machine = Machine({Option("rackspace-user-data", "#!/bin/sh\n")});
@@ -132,7 +177,7 @@ TEST_F(RackspaceDriverTest, TokensEndInBothForms) {
                                    "%Y-%m-%d%ET%H:%M:%S-00:00", "%Y-%m-%d%ET%H:%M:%S"}) {
     fake_.SetExpiryFormat(format);
     fake_.ForgetRequests();
-    RackspaceDriver driver(FastTiming());
+    RackspaceDriver driver(FastTiming<openstack::Timing>());
     ASSERT_TRUE(driver.Init({.log = common::Logger(common::Severity::kError, "test")}).ok());
     for (int i = 0; i < 3; ++i) {
       const auto seen = driver.Inspect(*Call(), Machine());
@@ -144,52 +189,6 @@ TEST_F(RackspaceDriverTest, TokensEndInBothForms) {
   EXPECT_TRUE(driver_.Inspect(*Call(), Machine()).ok());
 }
 
-struct FaultCase {
-  absl::string_view label;
-  Fault fault;
-  int lag = 0;
-};
-class FaultTest : public RackspaceDriverTest, public testing::WithParamInterface<FaultCase> {};
-TEST_P(FaultTest, EndsWithOneServerAndThenNone) {
-  fake_.SetLag(GetParam().lag);
-  fake_.Order(GetParam().fault);
-  MachineSpec machine = Machine();
-  absl::StatusOr<Observation> made = Create(machine);
-  for (int i = 0; i < 3 && !made.ok() && IsTransient(made.status()); ++i) made = Create(machine);
-  ASSERT_TRUE(made.ok()) << made.status();
-  EXPECT_EQ(fake_.pending_faults(), 0);
-  EXPECT_EQ(fake_.ServerNames().size(), 1u);
-  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
-  EXPECT_THAT(fake_.ServerNames(), IsEmpty());
-  EXPECT_THAT(fake_.KeyPairNames(), IsEmpty());
-}
-INSTANTIATE_TEST_SUITE_P(
-    Faults, FaultTest,
-    testing::ValuesIn<FaultCase>({
-        {"Throttled", {.kind = Fault::Kind::kThrottle, .route = kCreate}},
-        {"Create500", {.kind = Fault::Kind::kStatus, .route = kCreate}},
-        {"Create500ButMade", {.kind = Fault::Kind::kStatusAfterEffect, .route = kCreate}},
-        {"LostReply", {.kind = Fault::Kind::kLoseReply, .route = kCreate}},
-        {"LostReplyAndUnseen", {.kind = Fault::Kind::kLoseReply, .route = kCreate}, 4},
-        {"Garbage", {.kind = Fault::Kind::kGarbage, .route = kList}},
-        {"NoVersions", {.kind = Fault::Kind::kStatus, .route = "GET /v2/", .status = 404}},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
-
-// Without ports nothing keeps a second server from being made.
-TEST_F(RackspaceDriverTest, AServerThatWasMadeTwiceIsKeptOnce) {
-  fake_.Order({.kind = Fault::Kind::kLoseReply, .route = kCreate});
-  fake_.SetLag(8);  // For longer than the driver looks.
-  MachineSpec machine = Machine();
-  const auto made = Create(machine);
-  ASSERT_TRUE(made.ok()) << made.status();
-  EXPECT_EQ(fake_.CountOf(kCreate), 2);
-  fake_.SetLag(0);
-  while (fake_.ServerNames().size() > 1) ASSERT_TRUE(Create(machine).ok());
-  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
-  EXPECT_THAT(fake_.ServerNames(), IsEmpty());
-}
-
 TEST_F(RackspaceDriverTest, PowerWorks) {
   MachineSpec machine = Machine();
   ASSERT_TRUE(Create(machine).ok());
@@ -198,77 +197,6 @@ TEST_F(RackspaceDriverTest, PowerWorks) {
   EXPECT_EQ(driver_.Restart(*Call(), machine)->state(), machine::v1::MACHINE_STATE_RUNNING);
   EXPECT_EQ(driver_.Stop(*Call(), machine, std::nullopt)->state(),
             machine::v1::MACHINE_STATE_STOPPED);
-}
-
-struct CheckCase {
-  absl::string_view label;
-  OptionValue option;
-  std::vector<std::string> words;
-};
-class CheckTest : public RackspaceDriverTest, public testing::WithParamInterface<CheckCase> {};
-TEST_P(CheckTest, SaysWhatExists) {
-  const absl::Status status = PreCreateCheck({GetParam().option});
-  if (GetParam().words.empty()) {
-    EXPECT_TRUE(status.ok()) << status;
-    return;
-  }
-  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
-  for (const std::string& word : GetParam().words) {
-    EXPECT_THAT(std::string(status.message()), HasSubstr(word));
-  }
-}
-INSTANTIATE_TEST_SUITE_P(
-    Options, CheckTest,
-    testing::ValuesIn<CheckCase>({
-        {"Region", Option("rackspace-region", "MARS"), {"--rackspace-region", "DFW, IAD"}},
-        {"Flavor",
-         Option("rackspace-flavor-id", "huge"),
-         {"--rackspace-flavor-id", "general1-1 1 GB General Purpose v1"}},
-        {"RetiredFlavor", Option("rackspace-flavor-id", "performance1-1"), {"general1-"}},
-        {"RetiredImage",
-         Option("rackspace-image-id", "598a4282-f14b-4e50-af4c-b3e52749d9f9"),
-         {"is gone", "newest Ubuntu LTS"}},
-        {"ImageName", Option("rackspace-image-name", "beos"), {"--rackspace-image-name", "Ubuntu"}},
-        {"KnownImageName", Option("rackspace-image-name", "Ubuntu 25.10"), {}},
-        {"DockerInstall", BoolOption("rackspace-docker-install", false), {}},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
-
-TEST_F(RackspaceDriverTest, AWrongKeyIsRefusedWithoutBeingShown) {
-  const absl::Status status = PreCreateCheck({SecretOption("rackspace-api-key", "wrong-secret")});
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_THAT(std::string(status.message()),
-              testing::AllOf(HasSubstr("Username or api key is invalid"),
-                             testing::Not(HasSubstr("wrong-secret"))));
-}
-
-TEST_F(RackspaceDriverTest, BadOptionsAreRefusedByName) {
-  const std::vector<OptionValue> bad = {
-      Option("rackspace-endpoint", "http://identity.example/v2.0"),
-      Option("rackspace-endpoint-type", "secretURL"),
-      Option("rackspace-metadata", std::vector<std::string>{"no-value"}),
-      Option("rackspace-ssh-port", 70'000)};
-  for (const OptionValue& option : bad) {
-    const auto options = MakeOptions(driver_, Values({option}));
-    EXPECT_EQ(options.status().code(), absl::StatusCode::kInvalidArgument) << option.name();
-    EXPECT_THAT(std::string(options.status().message()),
-                HasSubstr(absl::StrCat("--", option.name())));
-  }
-}
-
-TEST_F(RackspaceDriverTest, BatchInspectReadsEachAccountOnce) {
-  fake_.AddServers(450);
-  fake_.SetPageSize(200);
-  std::vector<MachineSpec> machines;
-  for (int i = 0; i < 450; ++i) machines.push_back(Machine({}, absl::StrCat(i)));
-  ASSERT_TRUE(driver_.BatchInspect(*Call(), {machines[0]}).ok());
-  fake_.ForgetRequests();
-  const auto seen = driver_.BatchInspect(*Call(), machines);
-  ASSERT_TRUE(seen.ok()) << seen.status();
-  for (const Observation& each : *seen) {
-    EXPECT_EQ(each.state(), machine::v1::MACHINE_STATE_RUNNING);
-  }
-  EXPECT_EQ(fake_.CountOf(""), 3);
 }
 
 }  // namespace
