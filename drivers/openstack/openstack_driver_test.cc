@@ -3,14 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "drivers/openstack/test_openstack.h"
 #include "drivers/sdk/cloud/names.h"
+#include "drivers/sdk/conformance/cloud_suite.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::openstack {
@@ -23,9 +22,74 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr char kCreate[] = "POST /compute/v2.1/servers";
-constexpr char kList[] = "GET /compute/v2.1/servers/detail";
-constexpr char kAct[] = "POST /compute/v2.1/servers/{id}/action";
+class OpenStackUnderTest final : public OpenStackCloud {
+ public:
+  static std::vector<FaultRow> Faults() {
+    using Kind = Fault::Kind;
+    return Joined(
+        CommonFaults({.create = kCreate,
+                      .list = kList,
+                      .poll = "GET /compute/v2.1/servers/{id}",
+                      .read = kList}),
+        {
+            {"ThrottledWith429", {.kind = Kind::kStatus, .route = kCreate, .status = 429}},
+            {"Create503", {.kind = Kind::kStatus, .route = kCreate, .status = 503}},
+            {"LostKeyReply", {.kind = Kind::kLoseReply, .route = "POST /compute/v2.1/os-keypairs"}},
+            {"LostPortReply", {.kind = Kind::kLoseReply, .route = "POST /networking/v2.0/ports"}},
+            {"LostGroupReply",
+             {.kind = Kind::kLoseReply, .route = "POST /networking/v2.0/security-groups"}},
+            {"LostRuleReply",
+             {.kind = Kind::kLoseReply, .route = "POST /networking/v2.0/security-group-rules"}},
+            {"LostFloatingReply",
+             {.kind = Kind::kLoseReply, .route = "POST /networking/v2.0/floatingips"}},
+            {"LostVolumeReply", {.kind = Kind::kLoseReply, .route = "POST /volume/v3/volumes"}},
+            {"SignIn503", {.kind = Kind::kStatus, .route = kSignIn, .status = 503}},
+            {"TokenRefused", {.kind = Kind::kStatus, .route = kCreate, .status = 401}},
+            {"VersionsFail", {.kind = Kind::kStatus, .route = "GET /compute/v2.1/"}},
+            {"Images500", {.kind = Kind::kStatus, .route = "GET /image/v2/images"}},
+        });
+  }
+  static std::vector<FaultRow> RemoveFaults() {
+    return CommonRemoveFaults("DELETE /compute/v2.1/servers/{id}", kList);
+  }
+  static std::vector<StateRow> States() {
+    return {
+        {"ACTIVE", machine::v1::MACHINE_STATE_RUNNING, ""},
+        {"BUILD", machine::v1::MACHINE_STATE_STARTING, "spawning"},
+        {"REBUILD", machine::v1::MACHINE_STATE_STARTING, ""},
+        {"REBOOT", machine::v1::MACHINE_STATE_STARTING, "rebooting"},
+        {"REBOOT", machine::v1::MACHINE_STATE_STARTING, "reboot_pending"},
+        {"REBOOT", machine::v1::MACHINE_STATE_STARTING, "reboot_started"},
+        {"HARD_REBOOT", machine::v1::MACHINE_STATE_STARTING, "rebooting_hard"},
+        {"PASSWORD", machine::v1::MACHINE_STATE_RUNNING, ""},
+        {"MIGRATING", machine::v1::MACHINE_STATE_RUNNING, "migrating"},
+        {"RESIZE", machine::v1::MACHINE_STATE_STOPPING, ""},
+        {"VERIFY_RESIZE", machine::v1::MACHINE_STATE_RUNNING, ""},
+        {"REVERT_RESIZE", machine::v1::MACHINE_STATE_STARTING, ""},
+        {"RESCUE", machine::v1::MACHINE_STATE_ERROR, ""},
+        {"PAUSED", machine::v1::MACHINE_STATE_PAUSED, ""},
+        {"SUSPENDED", machine::v1::MACHINE_STATE_SAVED, ""},
+        {"SHUTOFF", machine::v1::MACHINE_STATE_STOPPED, ""},
+        {"SHELVED", machine::v1::MACHINE_STATE_STOPPED, ""},
+        {"SHELVED_OFFLOADED", machine::v1::MACHINE_STATE_STOPPED, ""},
+        {"ERROR", machine::v1::MACHINE_STATE_ERROR, ""},
+        {"DELETED", machine::v1::MACHINE_STATE_REMOVING, ""},
+        {"SOFT_DELETED", machine::v1::MACHINE_STATE_REMOVING, ""},
+        {"ACTIVE", machine::v1::MACHINE_STATE_STOPPING, "powering-off"},
+        {"ACTIVE", machine::v1::MACHINE_STATE_STOPPING, "suspending"},
+        {"ACTIVE", machine::v1::MACHINE_STATE_STOPPING, "shelving"},
+        {"SHUTOFF", machine::v1::MACHINE_STATE_STARTING, "powering-on"},
+        {"SUSPENDED", machine::v1::MACHINE_STATE_STARTING, "resuming"},
+        {"SHELVED", machine::v1::MACHINE_STATE_STARTING, "unshelving"},
+        {"ACTIVE", machine::v1::MACHINE_STATE_REMOVING, "deleting"},
+        {"UNKNOWN", machine::v1::MACHINE_STATE_UNSPECIFIED, ""},
+    };
+  }
+  static std::vector<ImportRow> BadImports() {
+    return {{"Empty", ""}, {"NoObject", "[]"}, {"NoId", R"({"MachineId": ""})"}};
+  }
+};
+INSTANTIATE_CLOUD_SUITE(OpenStackUnderTest);
 
 TEST_F(OpenStackTest, CreatesWithDefaultsThatAreFoundByQuery) {
   MachineSpec machine = Machine();
@@ -37,13 +101,13 @@ TEST_F(OpenStackTest, CreatesWithDefaultsThatAreFoundByQuery) {
   EXPECT_EQ(asked["name"], "dev-one");
   EXPECT_EQ(asked["imageRef"], FakeOpenStack::kUbuntuImage);
   EXPECT_EQ(asked["flavorRef"], "d1");
-  EXPECT_EQ(asked["key_name"], UidTag(kUid));
-  EXPECT_EQ(asked["metadata"]["machine-uid"], kUid);
-  EXPECT_EQ(asked["tags"],
-            nlohmann::json({UidTag(kUid), "docker-machine", OrchestratorTag(kTestOrchestrator)}));
+  EXPECT_EQ(asked["key_name"], UidTag(kTestUid));
+  EXPECT_EQ(asked["metadata"]["machine-uid"], kTestUid);
+  EXPECT_EQ(asked["tags"], nlohmann::json({UidTag(kTestUid), "docker-machine",
+                                           OrchestratorTag(kTestOrchestrator)}));
   EXPECT_EQ(fake_.LastMicroversion(), "2.67");
   EXPECT_EQ(fake_.LastPort()["network_id"], FakeOpenStack::kPrivateNetwork);
-  EXPECT_EQ(fake_.LastPort()["name"], UidTag(kUid));
+  EXPECT_EQ(fake_.LastPort()["name"], UidTag(kTestUid));
   ASSERT_EQ(fake_.GroupNames().size(), 1u);
   EXPECT_THAT(fake_.RulesOf(fake_.GroupNames()[0]),
               ElementsAre("tcp 22 0.0.0.0/0", "tcp 2376 0.0.0.0/0", "tcp 3376 0.0.0.0/0"));
@@ -101,7 +165,7 @@ TEST_F(OpenStackTest, BootsFromAVolumeThatGoesWithIt) {
   EXPECT_EQ(fake_.LastVolume()["size"], 30);
   EXPECT_EQ(fake_.LastVolume()["imageRef"], FakeOpenStack::kUbuntuImage);
   EXPECT_FALSE(fake_.LastCreate().contains("imageRef"));
-  EXPECT_THAT(fake_.VolumeNames(), ElementsAre(UidTag(kUid)));
+  EXPECT_THAT(fake_.VolumeNames(), ElementsAre(UidTag(kTestUid)));
   EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
   ExpectNothingLeft();
 }
@@ -165,7 +229,7 @@ TEST_F(OpenStackTest, ANetworkWithoutPortSecurityGetsNoGroups) {
 TEST_F(OpenStackTest, OldCloudsGetNoNewFields) {
   for (const char* const version : {"", "2.1", "2.25", "2.40", "2.53"}) {
     fake_.SetMicroversion(version);
-    OpenStackDriver driver(FastTiming());
+    OpenStackDriver driver(FastTiming<Timing>());
     ASSERT_TRUE(driver.Init({.log = common::Logger(common::Severity::kError, "test")}).ok());
     MachineSpec machine = Machine();
     const auto made = driver.Create(*Call(), machine);
@@ -179,66 +243,6 @@ TEST_F(OpenStackTest, OldCloudsGetNoNewFields) {
     ExpectNothingLeft();
   }
 }
-
-// Whatever goes wrong on the way, a create that is tried again ends with one server, and a remove
-// with nothing.
-struct FaultCase {
-  absl::string_view label;
-  Fault fault;
-  int lag = 0;
-};
-class FaultTest : public OpenStackTest, public testing::WithParamInterface<FaultCase> {};
-TEST_P(FaultTest, EndsWithOneServerAndThenNone) {
-  fake_.SetLag(GetParam().lag);
-  fake_.Order(GetParam().fault);
-  MachineSpec machine = Machine({BoolOption("openstack-boot-from-volume", true),
-                                 Option("openstack-floatingip-pool", "public")});
-  absl::StatusOr<Observation> made = Create(machine);
-  // As the orchestrator does with errors that may pass.
-  for (int i = 0; i < 3 && !made.ok() && IsTransient(made.status()); ++i) made = Create(machine);
-  ASSERT_TRUE(made.ok()) << made.status();
-  EXPECT_EQ(fake_.pending_faults(), 0);
-  EXPECT_EQ(fake_.ServerNames().size(), 1u);
-  EXPECT_EQ(made->state(), machine::v1::MACHINE_STATE_RUNNING);
-  EXPECT_EQ(made->endpoint().ip_addresses(0).substr(0, 9), "172.24.4.");
-  const absl::Status removed = driver_.Remove(*Call(), machine);
-  EXPECT_TRUE(removed.ok()) << removed;
-  ExpectNothingLeft();
-}
-INSTANTIATE_TEST_SUITE_P(
-    Faults, FaultTest,
-    testing::ValuesIn<FaultCase>({
-        {"ThrottledCreate", {.kind = Fault::Kind::kThrottle, .route = kCreate}},
-        {"ThrottledEverywhere", {.kind = Fault::Kind::kThrottle, .times = 3}},
-        {"ThrottledWith429", {.kind = Fault::Kind::kStatus, .route = kCreate, .status = 429}},
-        {"Create500", {.kind = Fault::Kind::kStatus, .route = kCreate}},
-        {"Create503", {.kind = Fault::Kind::kStatus, .route = kCreate, .status = 503}},
-        {"Create500ButMade", {.kind = Fault::Kind::kStatusAfterEffect, .route = kCreate}},
-        {"LostReply", {.kind = Fault::Kind::kLoseReply, .route = kCreate}},
-        {"LostReplyAndUnseen", {.kind = Fault::Kind::kLoseReply, .route = kCreate}, 4},
-        {"GarbageCreate", {.kind = Fault::Kind::kGarbage, .route = kCreate}},
-        {"UnseenForAWhile", {.kind = Fault::Kind::kGarbage, .route = kList}, 5},
-        {"List500", {.kind = Fault::Kind::kStatus, .route = kList, .times = 2}},
-        {"PollsFail",
-         {.kind = Fault::Kind::kStatus, .route = "GET /compute/v2.1/servers/{id}", .times = 7}},
-        {"LostKeyReply",
-         {.kind = Fault::Kind::kLoseReply, .route = "POST /compute/v2.1/os-keypairs"}},
-        {"LostPortReply",
-         {.kind = Fault::Kind::kLoseReply, .route = "POST /networking/v2.0/ports"}},
-        {"LostGroupReply",
-         {.kind = Fault::Kind::kLoseReply, .route = "POST /networking/v2.0/security-groups"}},
-        {"LostRuleReply",
-         {.kind = Fault::Kind::kLoseReply, .route = "POST /networking/v2.0/security-group-rules"}},
-        {"LostFloatingReply",
-         {.kind = Fault::Kind::kLoseReply, .route = "POST /networking/v2.0/floatingips"}},
-        {"LostVolumeReply", {.kind = Fault::Kind::kLoseReply, .route = "POST /volume/v3/volumes"}},
-        {"SignIn503",
-         {.kind = Fault::Kind::kStatus, .route = "POST /identity/v3/auth/tokens", .status = 503}},
-        {"TokenRefused", {.kind = Fault::Kind::kStatus, .route = kCreate, .status = 401}},
-        {"VersionsFail", {.kind = Fault::Kind::kStatus, .route = "GET /compute/v2.1/"}},
-        {"Images500", {.kind = Fault::Kind::kStatus, .route = "GET /image/v2/images"}},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
 
 TEST_F(OpenStackTest, ACreateThatDiedIsAdopted) {
   MachineSpec machine = Machine();
@@ -272,65 +276,34 @@ TEST_F(OpenStackTest, AServerInErrorSaysWhyAndCanBeRemoved) {
   ExpectNothingLeft();
 }
 
-TEST_F(OpenStackTest, AQuotaIsNotWaitedFor) {
+TEST_F(OpenStackTest, AQuotaIsToldInTheCloudsWords) {
   fake_.SetServerLimit(0);
   MachineSpec machine = Machine();
-  const auto made = Create(machine);
-  EXPECT_EQ(common::ReasonOf(made.status()), machine::v1::ERROR_REASON_PROVIDER_QUOTA);
-  EXPECT_THAT(std::string(made.status().message()), HasSubstr("Quota exceeded for instances"));
-  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
-  ExpectNothingLeft();
-}
-
-TEST_F(OpenStackTest, PowerIsAGoalHoweverOftenAnswersAreLost) {
-  MachineSpec machine = Machine();
-  ASSERT_TRUE(Create(machine).ok());
-  for (const Fault::Kind kind : {Fault::Kind::kLoseReply, Fault::Kind::kStatus,
-                                 Fault::Kind::kStatusAfterEffect, Fault::Kind::kThrottle}) {
-    fake_.Order({.kind = kind, .route = kAct});
-    const auto stopped = driver_.Stop(*Call(), machine, std::nullopt);
-    ASSERT_TRUE(stopped.ok()) << stopped.status();
-    EXPECT_EQ(stopped->state(), machine::v1::MACHINE_STATE_STOPPED);
-    EXPECT_EQ(stopped->endpoint().docker_url(), "");
-    fake_.Order({.kind = kind, .route = kAct});
-    const auto started = driver_.Start(*Call(), machine);
-    ASSERT_TRUE(started.ok()) << started.status();
-    EXPECT_EQ(started->state(), machine::v1::MACHINE_STATE_RUNNING);
-    fake_.Order({.kind = kind, .route = kAct});
-    const auto restarted = driver_.Restart(*Call(), machine);
-    ASSERT_TRUE(restarted.ok()) << restarted.status();
-  }
+  EXPECT_THAT(std::string(Create(machine).status().message()),
+              HasSubstr("Quota exceeded for instances"));
 }
 
 TEST_F(OpenStackTest, StartAndStopLeaveEveryRestingState) {
   MachineSpec machine = Machine();
   ASSERT_TRUE(Create(machine).ok());
   for (const char* const status : {"PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED"}) {
-    fake_.SetStatus(kUid, status);
+    fake_.SetStatus(kTestUid, status);
     const auto started = driver_.Start(*Call(), machine);
     EXPECT_TRUE(started.ok()) << status << ": " << started.status();
   }
   for (const char* const status : {"PAUSED", "SUSPENDED", "ERROR"}) {
-    fake_.SetStatus(kUid, status);
+    fake_.SetStatus(kTestUid, status);
     const auto stopped = driver_.Stop(*Call(), machine, std::nullopt);
     EXPECT_TRUE(stopped.ok()) << status << ": " << stopped.status();
   }
-  fake_.SetStatus(kUid, "ERROR");
+  fake_.SetStatus(kTestUid, "ERROR");
   EXPECT_EQ(driver_.Start(*Call(), machine).status().code(), absl::StatusCode::kFailedPrecondition);
-}
-
-TEST_F(OpenStackTest, AServerThatDoesNotStopSaysSo) {
-  MachineSpec machine = Machine();
-  ASSERT_TRUE(Create(machine).ok());
-  fake_.IgnoreStop(true);
-  const auto stopped = driver_.Stop(*Call(), machine, absl::Milliseconds(50));
-  EXPECT_EQ(common::ReasonOf(stopped.status()), machine::v1::ERROR_REASON_STEP_TIMEOUT);
 }
 
 TEST_F(OpenStackTest, VerbsOfAServerThatIsGoneSaySo) {
   MachineSpec machine = Machine();
   ASSERT_TRUE(Create(machine).ok());
-  fake_.DestroyServers(kUid);
+  fake_.DestroyServers(kTestUid);
   EXPECT_EQ(Inspect(machine), machine::v1::MACHINE_STATE_NOT_FOUND);
   EXPECT_EQ(common::ReasonOf(driver_.Start(*Call(), machine).status()),
             machine::v1::ERROR_REASON_INSTANCE_GONE);
@@ -355,89 +328,6 @@ TEST_F(OpenStackTest, AnImportedServerIsKnownByItsIdAlone) {
   EXPECT_THAT(fake_.ServerNames(), IsEmpty());
   EXPECT_THAT(fake_.KeyPairNames(), IsEmpty());
 }
-
-TEST_F(OpenStackTest, BatchInspectReadsEachAccountOnce) {
-  fake_.AddServers(450);
-  fake_.SetPageSize(200);
-  std::vector<MachineSpec> machines;
-  for (int i = 0; i < 450; ++i) machines.push_back(Machine({}, absl::StrCat(i)));
-  machines.push_back(Machine({}, "unknown"));
-  ASSERT_TRUE(driver_.BatchInspect(*Call(), {machines[0]}).ok());
-  fake_.ForgetRequests();
-  const auto seen = driver_.BatchInspect(*Call(), machines);
-  ASSERT_TRUE(seen.ok()) << seen.status();
-  ASSERT_EQ(seen->size(), 451u);
-  for (int i = 0; i < 450; ++i) {
-    EXPECT_EQ((*seen)[i].state(), machine::v1::MACHINE_STATE_RUNNING) << i;
-  }
-  EXPECT_EQ(seen->back().state(), machine::v1::MACHINE_STATE_NOT_FOUND);
-  // Three pages of 200, and another look for the one that is missing.
-  EXPECT_EQ(fake_.CountOf(""), 4);
-}
-
-TEST_F(OpenStackTest, ListsWhatAnOrchestratorMade) {
-  MachineSpec machine = Machine();
-  ASSERT_TRUE(Create(machine).ok());
-  fake_.AddServers(2);
-  const auto listed = driver_.ListInstances(*Call(), kTestOrchestrator, machine.options);
-  ASSERT_TRUE(listed.ok()) << listed.status();
-  ASSERT_EQ(listed->size(), 1u);
-  EXPECT_EQ((*listed)[0].machine_uid(), kUid);
-}
-
-struct StateCase {
-  absl::string_view status;
-  absl::string_view task;
-  MachineState state;
-};
-class StateTest : public OpenStackTest, public testing::WithParamInterface<StateCase> {};
-TEST_P(StateTest, IsOurs) {
-  EXPECT_EQ(StateOfServer(GetParam().status, GetParam().task), GetParam().state);
-  if (GetParam().status != "ACTIVE") return;
-  MachineSpec machine = Machine();
-  ASSERT_TRUE(Create(machine).ok());
-  fake_.SetStatus(kUid, GetParam().status, GetParam().task);
-  EXPECT_EQ(Inspect(machine), GetParam().state);
-}
-INSTANTIATE_TEST_SUITE_P(States, StateTest,
-                         testing::ValuesIn<StateCase>({
-                             {"ACTIVE", "", machine::v1::MACHINE_STATE_RUNNING},
-                             {"BUILD", "spawning", machine::v1::MACHINE_STATE_STARTING},
-                             {"REBUILD", "", machine::v1::MACHINE_STATE_STARTING},
-                             {"REBOOT", "rebooting", machine::v1::MACHINE_STATE_STARTING},
-                             {"REBOOT", "reboot_pending", machine::v1::MACHINE_STATE_STARTING},
-                             {"REBOOT", "reboot_started", machine::v1::MACHINE_STATE_STARTING},
-                             {"HARD_REBOOT", "rebooting_hard", machine::v1::MACHINE_STATE_STARTING},
-                             {"PASSWORD", "", machine::v1::MACHINE_STATE_RUNNING},
-                             {"MIGRATING", "migrating", machine::v1::MACHINE_STATE_RUNNING},
-                             {"RESIZE", "", machine::v1::MACHINE_STATE_STOPPING},
-                             {"VERIFY_RESIZE", "", machine::v1::MACHINE_STATE_RUNNING},
-                             {"REVERT_RESIZE", "", machine::v1::MACHINE_STATE_STARTING},
-                             {"RESCUE", "", machine::v1::MACHINE_STATE_ERROR},
-                             {"PAUSED", "", machine::v1::MACHINE_STATE_PAUSED},
-                             {"SUSPENDED", "", machine::v1::MACHINE_STATE_SAVED},
-                             {"SHUTOFF", "", machine::v1::MACHINE_STATE_STOPPED},
-                             {"SHELVED", "", machine::v1::MACHINE_STATE_STOPPED},
-                             {"SHELVED_OFFLOADED", "", machine::v1::MACHINE_STATE_STOPPED},
-                             {"ERROR", "", machine::v1::MACHINE_STATE_ERROR},
-                             {"DELETED", "", machine::v1::MACHINE_STATE_REMOVING},
-                             {"SOFT_DELETED", "", machine::v1::MACHINE_STATE_REMOVING},
-                             {"ACTIVE", "powering-off", machine::v1::MACHINE_STATE_STOPPING},
-                             {"ACTIVE", "suspending", machine::v1::MACHINE_STATE_STOPPING},
-                             {"ACTIVE", "shelving", machine::v1::MACHINE_STATE_STOPPING},
-                             {"SHUTOFF", "powering-on", machine::v1::MACHINE_STATE_STARTING},
-                             {"SUSPENDED", "resuming", machine::v1::MACHINE_STATE_STARTING},
-                             {"SHELVED", "unshelving", machine::v1::MACHINE_STATE_STARTING},
-                             {"ACTIVE", "deleting", machine::v1::MACHINE_STATE_REMOVING},
-                             {"UNKNOWN", "", machine::v1::MACHINE_STATE_UNSPECIFIED},
-                         }),
-                         [](const auto& info) {
-                           std::string name = absl::StrCat(info.param.status, info.param.task);
-                           std::erase_if(name, [](char c) {
-                             return !absl::ascii_isalnum(static_cast<unsigned char>(c));
-                           });
-                           return name;
-                         });
 
 }  // namespace
 }  // namespace machine::driver::openstack

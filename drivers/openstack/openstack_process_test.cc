@@ -4,31 +4,20 @@
 #include <string>
 
 #include "drivers/openstack/test_openstack.h"
-#include "drivers/sdk/conformance/driver_process.h"
-#include "drivers/sdk/conformance/expect_conformance.h"
+#include "drivers/sdk/conformance/expect_program.h"
 
 namespace machine::driver::openstack {
 namespace {
 
-using conformance::DriverProcess;
 using fakes::FakeOpenStack;
 
 TEST(OpenStackProcessTest, KeepsTheContractAndLeavesNothingBehind) {
   FakeOpenStack fake;
-  const auto driver = DriverProcess::Start("drivers/openstack/machine-driver-openstack");
-  ASSERT_TRUE(driver.ok()) << driver.status();
-  EXPECT_EQ((*driver)->result().name(), "openstack");
-  conformance::Options options;
-  options.options = DemoOptions(fake);
-  options.options.push_back(Option("openstack-floatingip-pool", "public"));
-  options.different_options = options.options;
-  options.different_options.push_back(Option("openstack-flavor-name", "m1.small"));
-  options.vanish = [&fake](absl::string_view uid) {
-    fake.DestroyServers(uid);
-    return absl::OkStatus();
-  };
-  options.log = [&] { return (*driver)->Log(); };
-  conformance::ExpectConformance((*driver)->Channel(), options);
+  std::vector<machine::v1::OptionValue> options = DemoOptions(fake);
+  options.push_back(Option("openstack-floatingip-pool", "public"));
+  conformance::ExpectProgramConforms("openstack", options,
+                                     Option("openstack-flavor-name", "m1.small"),
+                                     [&](absl::string_view uid) { fake.DestroyServers(uid); });
   EXPECT_TRUE(fake.ServerNames().empty());
   EXPECT_TRUE(fake.KeyPairNames().empty());
   EXPECT_TRUE(fake.PortNames().empty());

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "drivers/openstack/clouds_yaml.h"
 #include "drivers/openstack/test_openstack.h"
+#include "drivers/sdk/conformance/cloud_options_suite.h"
 #include "drivers/sdk/openstack/session.h"
 #include "services/common/crypto/certificates.h"
 #include "services/common/file/file.h"
@@ -23,8 +24,6 @@ using fakes::Fault;
 using machine::v1::OptionValue;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-constexpr char kSignIn[] = "POST /identity/v3/auth/tokens";
 
 // Every way to say who one is.
 struct SignInCase {
@@ -76,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(SignInTest, EveryFormOfTheUrlLeadsToV3) {
   for (const char* const path : {"/identity", "/identity/", "/identity/v3", "/identity/v3/",
                                  "/identity/v2.0", "/identity/v2.0/"}) {
-    OpenStackDriver driver(FastTiming());
+    OpenStackDriver driver(FastTiming<Timing>());
     const auto seen = InspectAs({kUser, kSecret, kProject}, path);
     EXPECT_TRUE(seen.ok()) << path << ": " << seen.status();
   }
@@ -144,7 +143,7 @@ TEST_F(OpenStackTest, FindsServicesWhereverTheCatalogueHasThem) {
   for (const char* const path : {"/compute", "/compute/", "/compute/v2.1", "/compute/v2.1/"}) {
     fake_.SetCatalogPath("compute", path);
     fake_.SetCatalogPath("network", "/networking/");
-    OpenStackDriver driver(FastTiming());
+    OpenStackDriver driver(FastTiming<Timing>());
     ASSERT_TRUE(driver.Init({.log = common::Logger(common::Severity::kError, "test")}).ok());
     MachineSpec machine = Machine();
     const absl::Status status = driver.PreCreateCheck(*Call(), machine);
@@ -159,7 +158,7 @@ TEST_F(OpenStackTest, OldNamesOfVolumeServicesCount) {
   EXPECT_THAT(std::string(PreCreateCheck(options).message()),
               HasSubstr("no public address of the block storage service"));
   fake_.SetCatalogPath("volumev3", "/volume/v3");
-  OpenStackDriver driver(FastTiming());
+  OpenStackDriver driver(FastTiming<Timing>());
   ASSERT_TRUE(driver.Init({.log = common::Logger(common::Severity::kError, "test")}).ok());
   EXPECT_TRUE(driver.PreCreateCheck(*Call(), Machine(options)).ok());
 }
@@ -200,35 +199,21 @@ TEST_F(OpenStackTest, CloudsYamlGivesWhatIsNotGiven) {
               testing::AllOf(HasSubstr("not YAML"), testing::Not(HasSubstr("secret"))));
 }
 
-struct CheckCase {
-  absl::string_view label;
-  std::vector<OptionValue> options;
-  /// Parts of the message; empty where the check passes.
-  std::vector<std::string> words;
-};
-class CheckTest : public OpenStackTest, public testing::WithParamInterface<CheckCase> {};
-TEST_P(CheckTest, SaysWhatExists) {
-  fake_.AddImage("20000000-0000-4000-8000-0000000000aa", "twice");
-  fake_.AddImage("20000000-0000-4000-8000-0000000000ab", "twice");
-  fake_.AddFlavor("f1", "twin", 2048, 20);
-  fake_.AddFlavor("f2", "twin", 2048, 20);
-  fake_.AddNetwork("10000000-0000-4000-8000-0000000000aa", "pair", false, false);
-  fake_.AddNetwork("10000000-0000-4000-8000-0000000000ab", "pair", false, false);
-  fake_.AddGroup("double");
-  fake_.AddGroup("double");
-  const absl::Status status = PreCreateCheck(GetParam().options);
-  if (GetParam().words.empty()) {
-    EXPECT_TRUE(status.ok()) << status;
-    return;
+class OpenStackOptions final : public OpenStackCloud {
+ public:
+  OpenStackOptions() {
+    fake->AddImage("20000000-0000-4000-8000-0000000000aa", "twice");
+    fake->AddImage("20000000-0000-4000-8000-0000000000ab", "twice");
+    fake->AddFlavor("f1", "twin", 2048, 20);
+    fake->AddFlavor("f2", "twin", 2048, 20);
+    fake->AddNetwork("10000000-0000-4000-8000-0000000000aa", "pair", false, false);
+    fake->AddNetwork("10000000-0000-4000-8000-0000000000ab", "pair", false, false);
+    fake->AddGroup("double");
+    fake->AddGroup("double");
   }
-  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
-  for (const std::string& word : GetParam().words) {
-    EXPECT_THAT(std::string(status.message()), HasSubstr(word));
-  }
-}
-INSTANTIATE_TEST_SUITE_P(
-    Options, CheckTest,
-    testing::ValuesIn<CheckCase>({
+
+  static std::vector<CheckRow> Checks() {
+    return {
         {"Region", {Option(kRegionFlag, "mars")}, {"--openstack-region", "there are RegionOne"}},
         {"Flavor",
          {Option(kFlavorNameFlag, "xxl")},
@@ -236,12 +221,19 @@ INSTANTIATE_TEST_SUITE_P(
         {"FlavorId", {Option(kFlavorIdFlag, "999")}, {"--openstack-flavor-id", "d1 ds1G"}},
         {"TwoFlavors",
          {Option(kFlavorNameFlag, "twin")},
-         {"2 flavors called", "--openstack-flavor-id: f1, f2"}},
+         {"2 flavors called", "--openstack-flavor-id: f1, f2"},
+         "--openstack-flavor-id"},
         {"Image", {Option(kImageNameFlag, "beos")}, {"--openstack-image-name", "Ubuntu 25.10"}},
         {"ImageId", {Option(kImageIdFlag, "no-such")}, {"--openstack-image-id", "Ubuntu 25.10"}},
-        {"TwoImages", {Option(kImageNameFlag, "twice")}, {"2 images called", "0000aa, "}},
+        {"TwoImages",
+         {Option(kImageNameFlag, "twice")},
+         {"2 images called", "0000aa, "},
+         "--openstack-image-id"},
         {"Network", {Option(kNetNameFlag, "moon")}, {"--openstack-net-name", "private, public"}},
-        {"TwoNetworks", {Option(kNetNameFlag, "pair")}, {"2 networks called", "openstack-net-id"}},
+        {"TwoNetworks",
+         {Option(kNetNameFlag, "pair")},
+         {"2 networks called", "openstack-net-id"},
+         "--openstack-net-id"},
         {"NetworkById", {Option(kNetIdFlag, FakeOpenStack::kPrivateNetwork)}, {}},
         {"Pool",
          {Option(kPoolFlag, "private")},
@@ -253,98 +245,22 @@ INSTANTIATE_TEST_SUITE_P(
         {"TwoGroups", {Option(kSecGroupsFlag, "double")}, {"2 security groups called"}},
         {"GroupsWithoutPortSecurity",
          {Option(kNetNameFlag, "open"), Option(kSecGroupsFlag, "default")},
-         {"port security"}},
+         {"port security"},
+         "--openstack-sec-groups"},
         {"KeyPair", {Option(kKeyPairFlag, "mine")}, {"--openstack-keypair-name"}},
         {"VolumeType",
          {BoolOption(kBootFromVolumeFlag, true), Option(kVolumeTypeFlag, "fast")},
-         {"--openstack-volume-type", "lvmdriver-1"}},
+         {"--openstack-volume-type", "lvmdriver-1"},
+         "--openstack-volume-type"},
         {"NovaNetwork", {BoolOption(kNovaNetworkFlag, true)}, {"left OpenStack", "Neutron"}},
         {"InternalAddressesOnly",
          {Option(kEndpointTypeFlag, "internalURL"), Option(kImageIdFlag, "x")},
-         {"127.0.0.1:1"}},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
-
-TEST_F(OpenStackTest, SeveralNetworksOfTheProjectAreListed) {
-  fake_.AddNetwork("10000000-0000-4000-8000-0000000000ac", "second", true, false);
-  EXPECT_THAT(std::string(PreCreateCheck({}).message()),
-              testing::AllOf(HasSubstr("several networks"), HasSubstr("private, second")));
-}
-
-TEST_F(OpenStackTest, AFullProjectFailsTheCheck) {
-  fake_.SetServerLimit(0);
-  const absl::Status status = PreCreateCheck({});
-  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("quota"));
-}
-
-TEST_F(OpenStackTest, WarnsOfOpenDoors) {
-  EXPECT_TRUE(PreCreateCheck({Option(kUserDataTextFlag, "#!/bin/sh")}).ok());
-  EXPECT_THAT(record_.log, ElementsAre(HasSubstr("unencrypted"), HasSubstr("may try ssh"),
-                                       HasSubstr("disable_root")));
-}
-
-TEST_F(OpenStackTest, ACloudThatIsDownFailsTheCheck) {
-  for (const char* const route : {kSignIn, "GET /compute/v2.1/flavors/detail"}) {
-    fake_.Order({.kind = Fault::Kind::kStatus, .route = route, .times = 5, .status = 503});
-    const absl::Status status = PreCreateCheck({});
-    EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
+         {"127.0.0.1:1"},
+         "127.0.0.1:1"},
+    };
   }
-}
-
-TEST_F(OpenStackTest, ACertificateIsVerifiedUnlessToldOtherwise) {
-  const auto authority = common::CertAuthority::Create("test", absl::Hours(1));
-  ASSERT_TRUE(authority.ok()) << authority.status();
-  const auto cert = authority->IssueServer({"127.0.0.1"}, absl::Hours(1));
-  ASSERT_TRUE(cert.ok()) << cert.status();
-  const std::string cert_path = testing::TempDir() + "/cloud.pem";
-  const std::string key_path = testing::TempDir() + "/cloud.key";
-  ASSERT_TRUE(common::WriteFileAtomically(cert_path, cert->cert_pem, 0600).ok());
-  ASSERT_TRUE(common::WriteFileAtomically(key_path, cert->key_pem.view(), 0600).ok());
-  httplib::SSLServer server(cert_path.c_str(), key_path.c_str());
-  server.Post("/v3/auth/tokens", [](const httplib::Request&, httplib::Response& to) {
-    to.status = 403;
-    to.set_content(R"({"error": {"message": "the user is locked"}})", "application/json");
-  });
-  const int port = server.bind_to_any_port("127.0.0.1");
-  std::thread serving([&] { server.listen_after_bind(); });
-  const auto check = [&](std::vector<OptionValue> options) {
-    options.insert(options.end(), {Option(kAuthUrlFlag, absl::StrCat("https://127.0.0.1:", port)),
-                                   kUser, kSecret, kProject});
-    return driver_.PreCreateCheck(*Call(), MachineOf(options));
-  };
-  const absl::Status strict = check({});
-  const absl::Status insecure = check({BoolOption(kInsecureFlag, true)});
-  const absl::Status trusted = check({Option(kCaCertTextFlag, authority->cert_pem())});
-  server.stop();
-  serving.join();
-  EXPECT_EQ(common::ReasonOf(strict), machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED) << strict;
-  for (const absl::Status& status : {insecure, trusted}) {
-    EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("the user is locked"));
-  }
-  EXPECT_THAT(record_.log, testing::Contains(HasSubstr("certificate is not verified")));
-}
-
-struct BadOptionCase {
-  absl::string_view label;
-  std::vector<OptionValue> options;
-  std::string flag;
-};
-class BadOptionTest : public OpenStackTest, public testing::WithParamInterface<BadOptionCase> {};
-TEST_P(BadOptionTest, IsRefusedByName) {
-  std::vector<OptionValue> values = DemoOptions(fake_);
-  for (const OptionValue& option : GetParam().options) {
-    std::erase_if(values, [&](const OptionValue& each) { return each.name() == option.name(); });
-    values.push_back(option);
-  }
-  const auto options = MakeOptions(driver_, values);
-  EXPECT_EQ(options.status().code(), absl::StatusCode::kInvalidArgument) << options.status();
-  EXPECT_THAT(std::string(options.status().message()), HasSubstr(GetParam().flag));
-}
-INSTANTIATE_TEST_SUITE_P(
-    Options, BadOptionTest,
-    testing::ValuesIn<BadOptionCase>({
+  static std::vector<BadOptionRow> BadOptions() {
+    return {
         {"NoUrl", {Option(kAuthUrlFlag, "")}, "--openstack-auth-url"},
         {"NotAUrl", {Option(kAuthUrlFlag, "cloud.example")}, "--openstack-auth-url"},
         {"UrlWithPassword", {Option(kAuthUrlFlag, "https://a:b@c/v3")}, "--openstack-auth-url"},
@@ -382,8 +298,63 @@ INSTANTIATE_TEST_SUITE_P(
         {"NoCloudsFile",
          {Option(kCloudFlag, "x"), SecretOption(kCloudsTextFlag, "a: b")},
          "--openstack-cloud"},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
+    };
+  }
+};
+INSTANTIATE_CLOUD_OPTIONS_SUITE(OpenStackOptions);
+
+TEST_F(OpenStackTest, SeveralNetworksOfTheProjectAreListed) {
+  fake_.AddNetwork("10000000-0000-4000-8000-0000000000ac", "second", true, false);
+  EXPECT_THAT(std::string(PreCreateCheck({}).message()),
+              testing::AllOf(HasSubstr("several networks"), HasSubstr("private, second")));
+}
+
+TEST_F(OpenStackTest, AFullProjectFailsTheCheck) {
+  fake_.SetServerLimit(0);
+  const absl::Status status = PreCreateCheck({});
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("quota"));
+}
+
+TEST_F(OpenStackTest, WarnsOfOpenDoors) {
+  EXPECT_TRUE(PreCreateCheck({Option(kUserDataTextFlag, "#!/bin/sh")}).ok());
+  EXPECT_THAT(record_.log, ElementsAre(HasSubstr("unencrypted"), HasSubstr("may try ssh"),
+                                       HasSubstr("disable_root")));
+}
+
+TEST_F(OpenStackTest, ACertificateIsVerifiedUnlessToldOtherwise) {
+  const auto authority = common::CertAuthority::Create("test", absl::Hours(1));
+  ASSERT_TRUE(authority.ok()) << authority.status();
+  const auto cert = authority->IssueServer({"127.0.0.1"}, absl::Hours(1));
+  ASSERT_TRUE(cert.ok()) << cert.status();
+  const std::string cert_path = testing::TempDir() + "/cloud.pem";
+  const std::string key_path = testing::TempDir() + "/cloud.key";
+  ASSERT_TRUE(common::WriteFileAtomically(cert_path, cert->cert_pem, 0600).ok());
+  ASSERT_TRUE(common::WriteFileAtomically(key_path, cert->key_pem.view(), 0600).ok());
+  httplib::SSLServer server(cert_path.c_str(), key_path.c_str());
+  server.Post("/v3/auth/tokens", [](const httplib::Request&, httplib::Response& to) {
+    to.status = 403;
+    to.set_content(R"({"error": {"message": "the user is locked"}})", "application/json");
+  });
+  const int port = server.bind_to_any_port("127.0.0.1");
+  std::thread serving([&] { server.listen_after_bind(); });
+  const auto check = [&](std::vector<OptionValue> options) {
+    options.insert(options.end(), {Option(kAuthUrlFlag, absl::StrCat("https://127.0.0.1:", port)),
+                                   kUser, kSecret, kProject});
+    return driver_.PreCreateCheck(*Call(), MachineOf(options));
+  };
+  const absl::Status strict = check({});
+  const absl::Status insecure = check({BoolOption(kInsecureFlag, true)});
+  const absl::Status trusted = check({Option(kCaCertTextFlag, authority->cert_pem())});
+  server.stop();
+  serving.join();
+  EXPECT_EQ(common::ReasonOf(strict), machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED) << strict;
+  for (const absl::Status& status : {insecure, trusted}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("the user is locked"));
+  }
+  EXPECT_THAT(record_.log, testing::Contains(HasSubstr("certificate is not verified")));
+}
 
 }  // namespace
 }  // namespace machine::driver::openstack

@@ -18,8 +18,6 @@ using machine::v1::OptionValue;
 using nlohmann::json;
 using testing::HasSubstr;
 
-constexpr char kSignIn[] = "POST /identity/v3/auth/tokens";
-
 class TokenTest : public OpenStackTest {
  protected:
   // A token of the fake; for its project "demo", or for none.
@@ -160,10 +158,10 @@ TEST_F(CloudsYamlTest, EveryWayToSignInIsTaken) {
         {Option(kCloudFlag, "home"), SecretOption(kCloudsTextFlag, "clouds:\n  home: " + auth)});
     ASSERT_TRUE(options.ok()) << auth << ": " << options.status();
     MachineSpec machine;
-    machine.uid = kUid;
+    machine.uid = kTestUid;
     machine.name = "dev";
     machine.options = *options;
-    OpenStackDriver driver(FastTiming());
+    OpenStackDriver driver(FastTiming<Timing>());
     ASSERT_TRUE(driver.Init({.log = common::Logger(common::Severity::kError, "test")}).ok());
     const absl::Status status = driver.PreCreateCheck(*Call(), machine);
     EXPECT_TRUE(status.ok()) << auth << ": " << status;

@@ -2,7 +2,6 @@
 #ifndef DRIVERS_OPENSTACK_TEST_OPENSTACK_H_
 #define DRIVERS_OPENSTACK_TEST_OPENSTACK_H_
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -12,20 +11,15 @@
 #include "absl/strings/str_cat.h"
 #include "drivers/openstack/flag_names.h"
 #include "drivers/openstack/openstack_driver.h"
-#include "drivers/sdk/test_machine.h"
+#include "drivers/sdk/conformance/cloud_under_test.h"
 #include "tests/fakes/openstack/fake_openstack.h"
 
 namespace machine::driver::openstack {
 
-inline constexpr char kUid[] = "0f8fad5b-d9cb-469f-a165-70867728950e";
-
-inline Timing FastTiming() {
-  const Backoff fast = {absl::Milliseconds(1), absl::Milliseconds(2)};
-  return {.poll = fast,
-          .retry = fast,
-          .settling = {.looks = 6, .backoff = fast},
-          .grace = absl::Seconds(30)};
-}
+inline constexpr char kCreate[] = "POST /compute/v2.1/servers";
+inline constexpr char kList[] = "GET /compute/v2.1/servers/detail";
+inline constexpr char kAct[] = "POST /compute/v2.1/servers/{id}/action";
+inline constexpr char kSignIn[] = "POST /identity/v3/auth/tokens";
 
 /// Options of the fake's user "demo" in its project "demo".
 inline std::vector<machine::v1::OptionValue> DemoOptions(const fakes::FakeOpenStack& fake) {
@@ -35,64 +29,37 @@ inline std::vector<machine::v1::OptionValue> DemoOptions(const fakes::FakeOpenSt
           Option(kTenantNameFlag, "demo")};
 }
 
-class OpenStackTest : public testing::Test {
- protected:
-  OpenStackTest() : driver_(FastTiming()) {
-    EXPECT_TRUE(driver_.Init({.log = common::Logger(common::Severity::kError, "test")}).ok());
+class OpenStackCloud : public CloudOf<fakes::FakeOpenStack, OpenStackDriver> {
+ public:
+  OpenStackCloud()
+      : CloudOf(std::make_unique<fakes::FakeOpenStack>(),
+                std::make_unique<OpenStackDriver>(FastTiming<Timing>())) {}
+
+  CloudFacts Facts() const override;
+  std::vector<machine::v1::OptionValue> Account() override { return DemoOptions(*fake); }
+  std::vector<machine::v1::OptionValue> PartsToFail() override {
+    return {BoolOption("openstack-boot-from-volume", true),
+            Option("openstack-floatingip-pool", "public")};
   }
 
-  MachineSpec Machine(std::vector<machine::v1::OptionValue> more = {},
-                      absl::string_view uid = kUid) {
-    std::vector<machine::v1::OptionValue> values = DemoOptions(fake_);
-    values.insert(values.end(), more.begin(), more.end());
-    return MachineOf(values, uid);
+  std::vector<std::string> Instances() override { return fake->ServerNames(); }
+  void ExpectNothingLeft() override;
+  void ExpectMade(const Observation& made) override {
+    EXPECT_EQ(made.endpoint().ip_addresses(0).substr(0, 9), "172.24.4.");
   }
+  // The descriptions are part of the fake.
+  bool Checked() override { return true; }
 
-  MachineSpec MachineOf(const std::vector<machine::v1::OptionValue>& values,
-                        absl::string_view uid = kUid) {
-    MachineSpec machine;
-    machine.uid = std::string(uid);
-    machine.name = "dev.One";
-    machine.ssh_public_key = std::string(kTestKey);
-    const absl::StatusOr<Options> options = MakeOptions(driver_, values);
-    EXPECT_TRUE(options.ok()) << options.status();
-    if (options.ok()) machine.options = *options;
-    return machine;
+  void HoldShutdown(bool hold) override { fake->IgnoreStop(hold); }
+  void ReachLimit() override { fake->SetServerLimit(0); }
+  void AddInstances(int count) override {
+    fake->AddServers(count);
+    fake->SetPageSize(200);
   }
-
-  std::unique_ptr<DriverCall> Call() { return MakeCall(kUid, record_); }
-
-  // Creates, and remembers the state in `machine`.
-  absl::StatusOr<Observation> Create(MachineSpec& machine) {
-    absl::StatusOr<Observation> made = driver_.Create(*Call(), machine);
-    if (!record_.checkpoints.empty()) machine.state = record_.checkpoints.back();
-    return made;
-  }
-
-  absl::Status PreCreateCheck(const std::vector<machine::v1::OptionValue>& more) {
-    return driver_.PreCreateCheck(*Call(), Machine(more));
-  }
-
-  MachineState Inspect(const MachineSpec& machine) {
-    const auto seen = driver_.Inspect(*Call(), machine);
-    EXPECT_TRUE(seen.ok()) << seen.status();
-    return seen.ok() ? seen->state() : machine::v1::MACHINE_STATE_ERROR;
-  }
-
-  void ExpectNothingLeft() {
-    using testing::IsEmpty;
-    EXPECT_THAT(fake_.ServerNames(), IsEmpty());
-    EXPECT_THAT(fake_.KeyPairNames(), IsEmpty());
-    EXPECT_THAT(fake_.PortNames(), IsEmpty());
-    EXPECT_THAT(fake_.GroupNames(), IsEmpty());
-    EXPECT_THAT(fake_.FloatingIps(), IsEmpty());
-    EXPECT_THAT(fake_.VolumeNames(), IsEmpty());
-  }
-
-  fakes::FakeOpenStack fake_;
-  CallRecord record_;
-  OpenStackDriver driver_;
+  MachineState StateOf(absl::string_view status, absl::string_view task) override;
 };
+
+using OpenStackTest = CloudFixture<OpenStackCloud>;
 
 }  // namespace machine::driver::openstack
 
