@@ -1,50 +1,26 @@
 // How long BatchInspect takes for many machines of one account, and how many requests it sends,
 // against Compute Engine's API in memory. Prints; asserts no time.
-#include <cstdio>
-#include <string>
-#include <vector>
+#include "drivers/sdk/conformance/batch_bench.h"
 
-#include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "drivers/google/google_driver.h"
 #include "drivers/sdk/test_machine.h"
 #include "tests/fakes/google/fake_google.h"
 
-int main() {
-  using machine::driver::MachineSpec;
-  using machine::fakes::FakeGoogle;
-  constexpr size_t kMachines = 1000;
-  constexpr size_t kMaxBatch = 500;  // Of the contract.
+namespace machine::driver::gce {
+namespace {
+
+int Run() {
+  using fakes::FakeGoogle;
   FakeGoogle fake;
-  fake.AddMachines(kMachines);
-  machine::driver::gce::GoogleDriver driver;
-  machine::driver::DriverEnvironment environment = {
-      .log = machine::common::Logger(machine::common::Severity::kError, "bench")};
-  if (!driver.Init(environment).ok()) return 1;
-  const auto options = machine::driver::MakeOptions(
-      driver, {machine::driver::Option("google-project", FakeGoogle::kProject),
-               machine::driver::SecretOption("google-auth-token", FakeGoogle::kToken),
-               machine::driver::Option("google-endpoint", fake.endpoint())});
-  if (!options.ok()) return 1;
-  std::vector<MachineSpec> machines;
-  for (size_t i = 0; i < kMachines; ++i) {
-    machines.push_back({.uid = absl::StrCat(i), .options = *options});
-  }
-  machine::driver::CallRecord record;
-  for (int round = 1; round <= 3; ++round) {
-    fake.ForgetRequests();
-    const absl::Time start = absl::Now();
-    size_t running = 0;
-    for (size_t begin = 0; begin < kMachines; begin += kMaxBatch) {
-      const auto seen = driver.BatchInspect(*machine::driver::MakeCall("", record),
-                                            absl::MakeSpan(machines).subspan(begin, kMaxBatch));
-      if (!seen.ok()) return 1;
-      for (const auto& each : *seen) {
-        if (each.state() == machine::v1::MACHINE_STATE_RUNNING) ++running;
-      }
-    }
-    std::printf("round %d: %zu machines (%zu running), %d requests, %.0f ms\n", round, kMachines,
-                running, fake.CountOf(""), absl::ToDoubleMilliseconds(absl::Now() - start));
-  }
-  return 0;
+  fake.AddMachines(kBenchMachines);
+  GoogleDriver driver;
+  return RunBatchBench(driver, fake,
+                       {Option("google-project", FakeGoogle::kProject),
+                        SecretOption("google-auth-token", FakeGoogle::kToken),
+                        Option("google-endpoint", fake.endpoint())});
 }
+
+}  // namespace
+}  // namespace machine::driver::gce
+
+int main() { return machine::driver::gce::Run(); }

@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "drivers/sdk/conformance/driver_process.h"
-#include "drivers/sdk/conformance/expect_conformance.h"
+#include "drivers/sdk/conformance/expect_program.h"
 #include "drivers/sdk/test_machine.h"
 #include "tests/fakes/google/fake_google.h"
 #include "tests/fakes/google/fake_google_auth.h"
@@ -13,7 +12,6 @@
 namespace machine::driver::gce {
 namespace {
 
-using conformance::DriverProcess;
 using fakes::FakeGoogle;
 using fakes::FakeGoogleAuth;
 
@@ -21,21 +19,13 @@ TEST(GoogleProcessTest, KeepsTheContractAndLeavesNothingBehind) {
   FakeGoogle fake;
   FakeGoogleAuth auth;
   fake.SetToken("ya29.fake-1");
-  const auto driver = DriverProcess::Start("drivers/google/machine-driver-google");
-  ASSERT_TRUE(driver.ok()) << driver.status();
-  EXPECT_EQ((*driver)->result().name(), "google");
-  conformance::Options options;
-  options.options = {Option("google-project", FakeGoogle::kProject),
-                     SecretOption("google-application-credentials-text", auth.ServiceAccountFile()),
-                     Option("google-endpoint", fake.endpoint())};
-  options.different_options = options.options;
-  options.different_options.push_back(Option("google-machine-type", "e2-small"));
-  options.vanish = [&fake](absl::string_view uid) {
-    fake.DestroyInstances(uid);
-    return absl::OkStatus();
-  };
-  options.log = [&] { return (*driver)->Log(); };
-  conformance::ExpectConformance((*driver)->Channel(), options);
+  conformance::ExpectProgramConforms(
+      "google",
+      {Option("google-project", FakeGoogle::kProject),
+       SecretOption("google-application-credentials-text", auth.ServiceAccountFile()),
+       Option("google-endpoint", fake.endpoint())},
+      Option("google-machine-type", "e2-small"),
+      [&](absl::string_view uid) { fake.DestroyInstances(uid); });
   EXPECT_TRUE(fake.InstanceNames().empty());
   EXPECT_TRUE(fake.DiskNames().empty());
   EXPECT_TRUE(fake.FirewallNames().empty());

@@ -8,104 +8,118 @@
 #include "drivers/google/catalog.h"
 #include "drivers/google/settings.h"
 #include "drivers/google/test_google.h"
-#include "services/common/status/status.h"
+#include "drivers/sdk/conformance/cloud_options_suite.h"
 
 namespace machine::driver::gce {
 namespace {
 
-using fakes::FakeGoogle;
-using fakes::Fault;
 using machine::v1::OptionValue;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 using List = std::vector<std::string>;
 
-struct CheckCase {
-  absl::string_view label;
-  OptionValue option;
-  /// Parts of the message; empty where the check passes.
-  std::vector<std::string> words;
-};
-class CheckTest : public GoogleTest, public testing::WithParamInterface<CheckCase> {};
-TEST_P(CheckTest, SaysWhatExists) {
-  const absl::Status status = driver_.PreCreateCheck(*Call(), Machine({GetParam().option}));
-  if (GetParam().words.empty()) {
-    EXPECT_TRUE(status.ok()) << status;
-    return;
-  }
-  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
-  for (const std::string& word : GetParam().words) {
-    EXPECT_THAT(std::string(status.message()), HasSubstr(word));
-  }
-}
-INSTANTIATE_TEST_SUITE_P(
-    Options, CheckTest,
-    testing::ValuesIn<CheckCase>({
-        {"Defaults", Option(kZoneFlag, "us-central1-a"), {}},
+class GoogleOptions final : public GoogleCloud {
+ public:
+  static std::vector<CheckRow> Checks() {
+    return {
+        {"Defaults", {Option(kZoneFlag, "us-central1-a")}, {}},
         {"UnknownZone",
-         Option(kZoneFlag, "mars-a"),
+         {Option(kZoneFlag, "mars-a")},
          {"--google-zone", "\"mars-a\"; there are europe-west1-b, us-central1-a"}},
-        {"ZoneThatIsDown", Option(kZoneFlag, "us-west9-z"), {"there are europe-west1-b"}},
+        {"ZoneThatIsDown", {Option(kZoneFlag, "us-west9-z")}, {"there are europe-west1-b"}},
         {"UnknownType",
-         Option(kMachineTypeFlag, "xxl"),
+         {Option(kMachineTypeFlag, "xxl")},
          {"--google-machine-type", "machine type in zone us-central1-a", "e2-micro"}},
-        {"SmallTypeOfOld", Option(kMachineTypeFlag, "f1-micro"), {}},
-        {"CustomType", Option(kMachineTypeFlag, "e2-custom-2-4096"), {}},
-        {"RenamedType", Option(kMachineTypeFlag, "n1-megamem-96"), {}},
+        {"SmallTypeOfOld", {Option(kMachineTypeFlag, "f1-micro")}, {}},
+        {"CustomType", {Option(kMachineTypeFlag, "e2-custom-2-4096")}, {}},
+        {"RenamedType", {Option(kMachineTypeFlag, "n1-megamem-96")}, {}},
         {"ScratchDiskType",
-         Option(kMachineTypeFlag, "n1-standard-1-d"),
+         {Option(kMachineTypeFlag, "n1-standard-1-d")},
          {"--google-machine-type", "are gone; use n1-standard-1"}},
         {"WithdrawnType",
-         Option(kMachineTypeFlag, "a0-old"),
+         {Option(kMachineTypeFlag, "a0-old")},
          {"--google-machine-type", "withdrawn by Google; use e2-micro"}},
         {"UnknownImage",
-         Option(kImageFlag, "ubuntu-os-cloud/beos"),
+         {Option(kImageFlag, "ubuntu-os-cloud/beos")},
          {"--google-machine-image", "in project ubuntu-os-cloud", "ubuntu-2404-lts-amd64"}},
-        {"ImageOfAnotherArchitecture", Option(kImageFlag, "arm"), {"is for ARM", "is x86-64"}},
+        {"ImageOfAnotherArchitecture", {Option(kImageFlag, "arm")}, {"is for ARM", "is x86-64"}},
         {"ImageLargerThanTheDisk",
-         Option(kImageFlag, "my-image"),
-         {"--google-disk-size", "needs 50 GB"}},
+         {Option(kImageFlag, "my-image")},
+         {"--google-disk-size", "needs 50 GB"},
+         "--google-disk-size"},
         {"RetiredImage",
-         Option(kImageFlag, "ubuntu-os-cloud/global/images/ubuntu-1604-xenial-v20210928"),
+         {Option(kImageFlag, "ubuntu-os-cloud/global/images/ubuntu-1604-xenial-v20210928")},
          {"--google-machine-image", "too old for today's engine", "Ubuntu 24.04"}},
         {"WithdrawnImage",
-         Option(kImageFlag, "ubuntu-os-cloud/ubuntu-2110-impish-v20220101"),
+         {Option(kImageFlag, "ubuntu-os-cloud/ubuntu-2110-impish-v20220101")},
          {"withdrawn by Google; use ubuntu-2204-jammy"}},
-        {"Family", Option(kImageFlag, "ubuntu-os-cloud/ubuntu-2204-lts"), {}},
+        {"Family", {Option(kImageFlag, "ubuntu-os-cloud/ubuntu-2204-lts")}, {}},
         {"ImageByUrl",
-         Option(kImageFlag,
-                "https://www.googleapis.com/compute/v1/projects/ubuntu-os-cloud/global/images/"
-                "family/ubuntu-2204-lts"),
+         {Option(kImageFlag,
+                 "https://www.googleapis.com/compute/v1/projects/ubuntu-os-cloud/global/images/"
+                 "family/ubuntu-2204-lts")},
          {}},
         {"UnknownDiskType",
-         Option(kDiskTypeFlag, "floppy"),
+         {Option(kDiskTypeFlag, "floppy")},
          {"--google-disk-type", "pd-balanced, pd-ssd, pd-standard"}},
         {"UnknownNetwork",
-         Option(kNetworkFlag, "nowhere"),
+         {Option(kNetworkFlag, "nowhere")},
          {"--google-network", "there are custom, default"}},
         {"NetworkWithoutAutomaticSubnetworks",
-         Option(kNetworkFlag, "custom"),
-         {"--google-subnetwork", "there are sub1"}},
-        {"UnknownSubnetwork", Option(kSubnetworkFlag, "sub9"), {"--google-subnetwork", "sub9"}},
+         {Option(kNetworkFlag, "custom")},
+         {"--google-subnetwork", "there are sub1"},
+         "--google-subnetwork"},
+        {"UnknownSubnetwork", {Option(kSubnetworkFlag, "sub9")}, {"--google-subnetwork", "sub9"}},
         {"RuleOfASharedNetwork",
-         Option(kNetworkFlag, "projects/host-project/global/networks/shared"),
-         {"--google-open-cidr none", "host-project"}},
+         {Option(kNetworkFlag, "projects/host-project/global/networks/shared")},
+         {"--google-open-cidr none", "host-project"},
+         "--google-open-cidr"},
         {"UnknownAddress",
-         Option(kAddressFlag, "mine"),
+         {Option(kAddressFlag, "mine")},
          {"--google-address", "address in region us-central1"}},
         {"UnknownProject",
-         Option(kProjectFlag, "other-project"),
+         {Option(kProjectFlag, "other-project")},
          {"--google-project", "not there"}},
         {"NothingToAdopt",
-         BoolOption(kUseExistingFlag, true),
+         {BoolOption(kUseExistingFlag, true)},
          {"--google-use-existing", "no instance in zone us-central1-a \"dev-one\""}},
         {"CodeOfTheOldSignIn",
-         SecretOption(kTokenFlag, "4/0AX4XfWh-code"),
+         {SecretOption(kTokenFlag, "4/0AX4XfWh-code")},
          {"--google-auth-token", "(OOB)", "2023-01-31", "--google-application-credentials"}},
-        {"RefreshToken", SecretOption(kTokenFlag, "1//0g-refresh"), {"--google-auth-token", "OOB"}},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
+        {"RefreshToken",
+         {SecretOption(kTokenFlag, "1//0g-refresh")},
+         {"--google-auth-token", "OOB"}},
+    };
+  }
+  static std::vector<BadOptionRow> BadOptions() {
+    return {
+        {"ProjectWithASlash", {Option(kProjectFlag, "a/../b")}},
+        {"TokenWithALineEnd", {SecretOption(kTokenFlag, "abc\nX-Evil: 1")}},
+        {"CredentialsThatAreNone",
+         {SecretOption(kCredentialsTextFlag, "{}"), SecretOption(kTokenFlag, "")}},
+        {"ZoneWithASlash", {Option(kZoneFlag, "a/b")}},
+        {"TypeWithASlash", {Option(kMachineTypeFlag, "a/b")}},
+        {"ImageWithAQuery", {Option(kImageFlag, "a/b?c")}},
+        {"DiskTooSmall", {Option(kDiskSizeFlag, 5)}},
+        {"RootAsUser", {Option(kUsernameFlag, "root")}},
+        {"UserWithAColon", {Option(kUsernameFlag, "a:b")}},
+        {"NetworkOfAnotherKind", {Option(kNetworkFlag, "projects/p/global/images/n")}},
+        {"SubnetworkOfAnotherRegion",
+         {Option(kSubnetworkFlag, "projects/p/regions/europe-west1/subnetworks/n")}},
+        {"TagWithASpace", {Option("google-tags", List{"a b"})}},
+        {"LabelWithoutKey", {Option("google-labels", List{"=b"})}},
+        {"LabelInUpperCase", {Option("google-labels", List{"a=B"})}},
+        {"LabelOfOurs", {Option("google-labels", List{"machine-uid=x"})}},
+        {"CidrWithoutBits", {Option(kOpenCidrFlag, List{"10.0.0.1"})}},
+        {"CidrOfIpv6", {Option(kOpenCidrFlag, List{"::/0"})}},
+        {"PortTooHigh", {Option("google-open-port", List{"70000"})}},
+        {"PortOfAnotherProtocol", {Option("google-open-port", List{"22/icmp"})}},
+        {"PlainHttp", {Option("google-endpoint", "http://compute.example.com")}},
+        {"TooMuchUserData", {Option("google-userdata-text", std::string(300'000, 'x'))}},
+    };
+  }
+};
+INSTANTIATE_CLOUD_OPTIONS_SUITE(GoogleOptions);
 
 class GoogleOptionsTest : public GoogleTest {};
 
@@ -122,14 +136,6 @@ TEST_F(GoogleOptionsTest, WarnsOfOldNamesOpenDoorsAndLittleMemory) {
   EXPECT_THAT(record_.log, ElementsAre(HasSubstr("less than 1 GiB")));
 }
 
-TEST_F(GoogleOptionsTest, AWrongTokenIsNamedAndNotShown) {
-  const absl::Status status =
-      driver_.PreCreateCheck(*Call(), Machine({SecretOption(kTokenFlag, "ya29.wrong")}));
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("--google-auth-token"));
-  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("ya29.wrong")));
-}
-
 TEST_F(GoogleOptionsTest, NoCredentialsAtAllNameTheWays) {
   const absl::Status status =
       driver_.PreCreateCheck(*Call(), Machine({SecretOption(kTokenFlag, "")}));
@@ -144,58 +150,8 @@ TEST_F(GoogleOptionsTest, AFileThatTheEnvironmentNamesDoesNotMatterBesideAToken)
   EXPECT_TRUE(status.ok()) << status;
 }
 
-TEST_F(GoogleOptionsTest, AProviderThatIsDownFailsTheCheck) {
-  for (const char* const route :
-       {"GET /compute/v1/projects/{project}", "GET /compute/v1/projects/{project}/zones"}) {
-    fake_.Order({.kind = Fault::Kind::kStatus, .route = route, .times = 5, .status = 503});
-    const absl::Status status = driver_.PreCreateCheck(*Call(), Machine());
-    EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
-  }
-}
-
-struct BadOptionCase {
-  absl::string_view label;
-  OptionValue option;
-};
-class BadOptionTest : public testing::TestWithParam<BadOptionCase> {};
-TEST_P(BadOptionTest, IsRefusedByName) {
-  const GoogleDriver driver(FastTiming(), Surroundings());
-  std::vector<OptionValue> values = {GetParam().option};
-  if (GetParam().option.name() != kProjectFlag) values.push_back(Option(kProjectFlag, "p"));
-  const auto options = MakeOptions(driver, values);
-  EXPECT_EQ(options.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(options.status().message()), HasSubstr("--google-"));
-}
-INSTANTIATE_TEST_SUITE_P(
-    Options, BadOptionTest,
-    testing::ValuesIn<BadOptionCase>({
-        {"ProjectWithASlash", Option(kProjectFlag, "a/../b")},
-        {"TokenWithALineEnd", SecretOption(kTokenFlag, "abc\nX-Evil: 1")},
-        {"CredentialsThatAreNone", SecretOption(kCredentialsTextFlag, "{}")},
-        {"ZoneWithASlash", Option(kZoneFlag, "a/b")},
-        {"TypeWithASlash", Option(kMachineTypeFlag, "a/b")},
-        {"ImageWithAQuery", Option(kImageFlag, "a/b?c")},
-        {"DiskTooSmall", Option(kDiskSizeFlag, 5)},
-        {"RootAsUser", Option(kUsernameFlag, "root")},
-        {"UserWithAColon", Option(kUsernameFlag, "a:b")},
-        {"NetworkOfAnotherKind", Option(kNetworkFlag, "projects/p/global/images/n")},
-        {"SubnetworkOfAnotherRegion",
-         Option(kSubnetworkFlag, "projects/p/regions/europe-west1/subnetworks/n")},
-        {"TagWithASpace", Option("google-tags", List{"a b"})},
-        {"LabelWithoutKey", Option("google-labels", List{"=b"})},
-        {"LabelInUpperCase", Option("google-labels", List{"a=B"})},
-        {"LabelOfOurs", Option("google-labels", List{"machine-uid=x"})},
-        {"CidrWithoutBits", Option(kOpenCidrFlag, List{"10.0.0.1"})},
-        {"CidrOfIpv6", Option(kOpenCidrFlag, List{"::/0"})},
-        {"PortTooHigh", Option("google-open-port", List{"70000"})},
-        {"PortOfAnotherProtocol", Option("google-open-port", List{"22/icmp"})},
-        {"PlainHttp", Option("google-endpoint", "http://compute.example.com")},
-        {"TooMuchUserData", Option("google-userdata-text", std::string(300'000, 'x'))},
-    }),
-    [](const auto& info) { return std::string(info.param.label); });
-
 TEST(OptionsTogetherTest, ContradictionsAreRefused) {
-  const GoogleDriver driver(FastTiming(), Surroundings());
+  const GoogleDriver driver(FastTiming<Timing>(), Surroundings());
   const std::vector<std::vector<OptionValue>> contradictions = {
       {BoolOption("google-use-internal-ip-only", true), Option(kAddressFlag, "mine")},
       {BoolOption("google-use-internal-ip-only", true), BoolOption("google-static-address", true)},
