@@ -24,7 +24,7 @@ constexpr absl::string_view kListedFields =
     "networkInterfaces(network,networkIP,accessConfigs/natIP),"
     "scheduling(preemptible,provisioningModel))";
 
-ApiDialect Dialect(const std::shared_ptr<TokenCache>& tokens, const Backoff& retry) {
+ApiDialect Dialect(const std::shared_ptr<AccessTokenCache>& tokens, const Backoff& retry) {
   ApiDialect dialect;
   dialect.provider = "Google";
   dialect.backoff = retry;
@@ -56,7 +56,7 @@ std::string Instance::Label(absl::string_view key) const {
 GoogleApi::GoogleApi(common::HttpClient& http, std::string endpoint, std::string project,
                      std::unique_ptr<TokenSource> tokens, const Backoff& retry)
     : project_(std::move(project)),
-      tokens_(std::make_shared<TokenCache>(std::move(tokens))),
+      tokens_(std::make_shared<AccessTokenCache>(std::move(tokens))),
       api_(http, std::move(endpoint),
            std::make_shared<common::TokenBucket>(kRequestsPerSecond, kBurst),
            Dialect(tokens_, retry)) {}

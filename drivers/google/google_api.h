@@ -269,7 +269,7 @@ class GoogleApi {
 
   const std::string project_;
   /// Shared with what the API calls for each request.
-  const std::shared_ptr<TokenCache> tokens_;
+  const std::shared_ptr<AccessTokenCache> tokens_;
   const JsonApi api_;
 };
 

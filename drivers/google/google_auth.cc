@@ -6,7 +6,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "drivers/sdk/cloud/choices.h"
 #include "drivers/sdk/cloud/json.h"
 #include "drivers/sdk/cloud/json_api.h"
@@ -17,93 +16,27 @@
 namespace machine::driver::gce {
 namespace {
 
+constexpr absl::string_view kProvider = "Google";
 constexpr absl::string_view kTokenUri = "https://oauth2.googleapis.com/token";
 constexpr absl::string_view kMetadataPath =
     "/computeMetadata/v1/instance/service-accounts/default/token";
 constexpr absl::string_view kMetadataHeader = "Metadata-Flavor";
 // RFC 7523; Google allows an hour at most.
 constexpr absl::Duration kAssertionLifetime = absl::Hours(1);
-// The metadata server gives the same token again until it has about five minutes left.
-constexpr absl::Duration kRenewBefore = absl::Minutes(4);
 constexpr absl::Duration kFetchTimeout = absl::Seconds(30);
 // It is one hop away, or not there at all.
 constexpr absl::Duration kMetadataTimeout = absl::Seconds(3);
 constexpr int kMaxAttempts = 3;
 constexpr int64_t kMaxFileBytes = 1 << 20;
-constexpr size_t kMaxQuotedBytes = 300;
-
-absl::Status Refused(absl::string_view message) {
-  return common::Error(absl::StatusCode::kUnauthenticated,
-                       machine::v1::ERROR_REASON_PROVIDER_CREDENTIALS, message);
-}
 
 absl::Status NoCredentials() {
-  return Refused(
+  return CredentialsRefused(
       "there are no credentials for Google. The sign-in by browser and pasted code (OOB) of the "
       "first docker-machine was shut down by Google on 2023-01-31; give a service account's key "
       "file with --google-application-credentials, or a token with --google-auth-token "
       "(\"gcloud auth print-access-token\"), or run \"gcloud auth application-default login\" on "
       "the driver's host");
 }
-
-std::string FormOf(const std::vector<std::pair<std::string, std::string>>& fields) {
-  return absl::StrJoin(fields, "&", [](std::string* out, const auto& field) {
-    absl::StrAppend(out, field.first, "=", PercentEncode(field.second));
-  });
-}
-
-// RFC 6749, 5.2: {"error": "invalid_grant", "error_description": "…"}.
-std::string WordsOf(const Json& body) {
-  std::string words = Text(body, "error");
-  const std::string description = Text(body, "error_description");
-  if (!description.empty()) absl::StrAppend(&words, words.empty() ? "" : ": ", description);
-  return absl::CHexEscape(words.substr(0, kMaxQuotedBytes));
-}
-
-// The token in an answer; `whose` for messages.
-absl::StatusOr<AccessToken> ReadToken(const absl::StatusOr<common::HttpResponse>& response,
-                                      absl::string_view whose, absl::Time now) {
-  if (!response.ok()) {
-    return common::Annotate(response.status(), absl::StrCat("asking for a token of ", whose));
-  }
-  const Json body = ParseJson(response->body);
-  if (response->status >= 400) {
-    const std::string words = WordsOf(body);
-    const std::string message =
-        absl::StrCat("Google gave no token to ", whose, ": ", words.empty() ? "refused" : words);
-    const absl::Status error = common::ErrorOf(*response, message, now);
-    return response->status < 500 && response->status != 429 ? Refused(message) : error;
-  }
-  AccessToken token = {common::SecretString(Text(body, "access_token")),
-                       now + absl::Seconds(Number(body, "expires_in"))};
-  if (token.value.empty() || token.value.view().find_first_of("\r\n") != absl::string_view::npos) {
-    return common::Error(absl::StatusCode::kUnavailable, machine::v1::ERROR_REASON_PROVIDER_DOWN,
-                         absl::StrCat("Google's answer has no token of ", whose));
-  }
-  return token;
-}
-
-class FixedTokenSource final : public TokenSource {
- public:
-  explicit FixedTokenSource(absl::string_view token) : token_(token) {}
-
-  absl::StatusOr<AccessToken> Fetch(const common::CallScope&) const override {
-    return AccessToken{token_};
-  }
-
- private:
-  const common::SecretString token_;
-};
-
-class NoTokenSource final : public TokenSource {
- public:
-  explicit NoTokenSource(absl::Status reason) : reason_(std::move(reason)) {}
-
-  absl::StatusOr<AccessToken> Fetch(const common::CallScope&) const override { return reason_; }
-
- private:
-  const absl::Status reason_;
-};
 
 class FileTokenSource final : public TokenSource {
  public:
@@ -122,7 +55,7 @@ class FileTokenSource final : public TokenSource {
     // Two tokens do no harm.
     request.retry_safe = true;
     request.cancelled = [&call] { return call.cancelled(); };
-    return ReadToken(http_.Send(std::move(request)), Whose(), clock_.Now());
+    return ReadToken(http_.Send(std::move(request)), kProvider, Whose(), clock_.Now());
   }
 
  private:
@@ -189,7 +122,8 @@ class DefaultTokenSource final : public TokenSource {
     const common::SecretString secret(std::move(text));
     absl::StatusOr<CredentialsFile> file = ParseCredentialsFile(secret.view());
     if (!file.ok()) {
-      return Refused(absl::StrCat(surroundings_.default_file, ": ", file.status().message()));
+      return CredentialsRefused(
+          absl::StrCat(surroundings_.default_file, ": ", file.status().message()));
     }
     return FileTokenSource(http_, *std::move(file), clock_).Fetch(call);
   }
@@ -208,7 +142,7 @@ class DefaultTokenSource final : public TokenSource {
     if (!response.ok() || response->headers.Get(kMetadataHeader) != "Google") {
       return NoCredentials();
     }
-    return ReadToken(response, "this virtual machine's service account", clock_.Now());
+    return ReadToken(response, kProvider, "this virtual machine's service account", clock_.Now());
   }
 
   common::HttpClient& http_;
@@ -288,40 +222,16 @@ Surroundings Surroundings::OfProcess() {
   return surroundings;
 }
 
-std::unique_ptr<TokenSource> GivenToken(absl::string_view token) {
-  return std::make_unique<FixedTokenSource>(token);
-}
-
 std::unique_ptr<TokenSource> TokensFor(common::HttpClient& http,
                                        absl::StatusOr<CredentialsFile> file,
                                        const common::Clock& clock) {
-  if (!file.ok()) return std::make_unique<NoTokenSource>(Refused(file.status().message()));
+  if (!file.ok()) return NoToken(CredentialsRefused(file.status().message()));
   return std::make_unique<FileTokenSource>(http, *std::move(file), clock);
 }
 
 std::unique_ptr<TokenSource> DefaultTokens(common::HttpClient& http, Surroundings surroundings,
                                            const common::Clock& clock) {
   return std::make_unique<DefaultTokenSource>(http, std::move(surroundings), clock);
-}
-
-TokenCache::TokenCache(std::unique_ptr<TokenSource> source, const common::Clock& clock)
-    : source_(std::move(source)),
-      tokens_([this](const common::CallScope& call) { return source_->Fetch(call); }, kRenewBefore,
-              clock) {}
-
-absl::StatusOr<common::SecretString> TokenCache::Get(const common::CallScope& call) {
-  DM_ASSIGN_OR_RETURN(const std::shared_ptr<const AccessToken> token, tokens_.Get(call));
-  absl::MutexLock lock(&mu_);
-  last_ = token;
-  return token->value;
-}
-
-bool TokenCache::Forget() {
-  absl::MutexLock lock(&mu_);
-  if (last_ == nullptr || last_->expires == absl::InfiniteFuture()) return false;
-  tokens_.Forget(last_);
-  last_ = nullptr;
-  return true;
 }
 
 }  // namespace machine::driver::gce

@@ -7,17 +7,12 @@
 #include <memory>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
-#include "drivers/sdk/cloud/token_cache.h"
+#include "drivers/sdk/cloud/token.h"
 #include "services/common/clock/clock.h"
 #include "services/common/crypto/secret_string.h"
 #include "services/common/http/http_client.h"
-#include "services/common/rpc/call_scope.h"
 
 namespace machine::driver::gce {
 
@@ -50,23 +45,6 @@ struct CredentialsFile {
 /// types; names what to use instead of the others.
 absl::StatusOr<CredentialsFile> ParseCredentialsFile(absl::string_view json);
 
-/// A token for the header, and when it ends.
-struct AccessToken {
-  common::SecretString value;
-  /// absl::InfiniteFuture() where nobody knows.
-  absl::Time expires = absl::InfiniteFuture();
-};
-
-/// Where an account's tokens come from. Thread-safe; blocks.
-class TokenSource {
- public:
-  virtual ~TokenSource() = default;
-
-  /// A token that is good for a while yet. Errors: UNAUTHENTICATED PROVIDER_CREDENTIALS that says
-  /// whose credentials were refused, or that there are none; UNAVAILABLE PROVIDER_DOWN.
-  virtual absl::StatusOr<AccessToken> Fetch(const common::CallScope& call) const = 0;
-};
-
 /// Where credentials are looked for when none are given.
 struct Surroundings {
   /// gcloud's file of application-default credentials; empty for none.
@@ -78,9 +56,6 @@ struct Surroundings {
   static Surroundings OfProcess();
 };
 
-/// Always `token`.
-std::unique_ptr<TokenSource> GivenToken(absl::string_view token);
-
 /// Tokens for what a file says; where it could not be read, none, for that reason. `http` and
 /// `clock` outlive it, as below.
 std::unique_ptr<TokenSource> TokensFor(common::HttpClient& http,
@@ -91,26 +66,6 @@ std::unique_ptr<TokenSource> TokensFor(common::HttpClient& http,
 /// else of the metadata server.
 std::unique_ptr<TokenSource> DefaultTokens(common::HttpClient& http, Surroundings surroundings,
                                            const common::Clock& clock = common::Clock::Real());
-
-/// Keeps a token until shortly before it ends, so that a thousand requests need one. Thread-safe.
-class TokenCache {
- public:
-  explicit TokenCache(std::unique_ptr<TokenSource> source,
-                      const common::Clock& clock = common::Clock::Real());
-
-  /// Errors: those of TokenSource::Fetch(), CallScope::Check().
-  absl::StatusOr<common::SecretString> Get(const common::CallScope& call);
-
-  /// Has the next Get() fetch, because the provider refused what Get() gave. False where that would
-  /// give the same again.
-  bool Forget();
-
- private:
-  const std::unique_ptr<TokenSource> source_;
-  driver::TokenCache<AccessToken> tokens_;
-  absl::Mutex mu_;
-  std::shared_ptr<const AccessToken> last_ ABSL_GUARDED_BY(mu_);
-};
 
 }  // namespace machine::driver::gce
 

@@ -163,7 +163,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return std::string(info.param.label); });
 
 TEST_F(GoogleAuthTest, ATokenIsKeptUntilShortlyBeforeItsEnd) {
-  TokenCache cache(ServiceAccount(fake_.ServiceAccountFile()), clock_);
+  AccessTokenCache cache(ServiceAccount(fake_.ServiceAccountFile()), clock_);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(cache.Get(*call_)->view(), "ya29.fake-1");
   clock_.Advance(absl::Minutes(55));
   EXPECT_EQ(cache.Get(*call_)->view(), "ya29.fake-1");
@@ -174,13 +174,13 @@ TEST_F(GoogleAuthTest, ATokenIsKeptUntilShortlyBeforeItsEnd) {
 }
 
 TEST_F(GoogleAuthTest, AGivenTokenIsNeverRenewed) {
-  TokenCache cache(GivenToken("ya29.mine"), clock_);
+  AccessTokenCache cache(GivenToken("ya29.mine"), clock_);
   EXPECT_EQ(cache.Get(*call_)->view(), "ya29.mine");
   EXPECT_FALSE(cache.Forget());
 }
 
 TEST_F(GoogleAuthTest, ManyThreadsFetchOnce) {
-  TokenCache cache(ServiceAccount(fake_.ServiceAccountFile()), clock_);
+  AccessTokenCache cache(ServiceAccount(fake_.ServiceAccountFile()), clock_);
   std::atomic<int> right = 0;
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
@@ -194,7 +194,7 @@ TEST_F(GoogleAuthTest, ManyThreadsFetchOnce) {
 }
 
 TEST_F(GoogleAuthTest, ACancelledCallWaitsForNobodysFetch) {
-  TokenCache cache(ServiceAccount(fake_.ServiceAccountFile()), clock_);
+  AccessTokenCache cache(ServiceAccount(fake_.ServiceAccountFile()), clock_);
   fake_.Order({.kind = Fault::Kind::kHold});
   std::thread fetching([&] { EXPECT_TRUE(cache.Get(*call_).ok()); });
   while (fake_.CountOf("POST /token") == 0) std::this_thread::yield();

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "services/common/file/file.h"
 #include "services/common/process/run.h"
+#include "tests/fakes/http/form.h"
 
 namespace machine::fakes {
 namespace {
@@ -23,29 +24,6 @@ Response Refuse(absl::string_view error, absl::string_view description) {
       .status = 400,
       .body = Json{{"error", std::string(error)}, {"error_description", std::string(description)}}
                   .dump()};
-}
-
-std::string Decoded(absl::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size()) {
-      decoded += absl::HexStringToBytes(text.substr(i + 1, 2));
-      i += 2;
-    } else {
-      decoded += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return decoded;
-}
-
-std::map<std::string, std::string> FieldsOf(absl::string_view form) {
-  std::map<std::string, std::string> fields;
-  for (const absl::string_view field : absl::StrSplit(form, '&')) {
-    const std::pair<absl::string_view, absl::string_view> parts =
-        absl::StrSplit(field, absl::MaxSplits('=', 1));
-    fields[std::string(parts.first)] = Decoded(parts.second);
-  }
-  return fields;
 }
 
 }  // namespace
@@ -129,7 +107,7 @@ bool FakeGoogleAuth::VerifySignature(absl::string_view assertion, std::string& c
 
 Response FakeGoogleAuth::Token(const Request& request) {
   absl::MutexLock lock(&mu_);
-  std::map<std::string, std::string> fields = FieldsOf(request.body);
+  std::map<std::string, std::string> fields = FormFieldsOf(request.body);
   if (fields["grant_type"] == "refresh_token") {
     const bool known = fields["refresh_token"] == kRefreshToken &&
                        fields["client_secret"] == "client-secret" && !fields["client_id"].empty();
