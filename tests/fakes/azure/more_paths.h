@@ -3,7 +3,7 @@
 //   locations   https://learn.microsoft.com/rest/api/resources/subscriptions/list-locations
 //   skus        https://learn.microsoft.com/rest/api/compute/resource-skus/list
 //   images      https://learn.microsoft.com/rest/api/compute/images/get
-//   operations  https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
+//   operations https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
 #ifndef TESTS_FAKES_AZURE_MORE_PATHS_H_
 #define TESTS_FAKES_AZURE_MORE_PATHS_H_
 
