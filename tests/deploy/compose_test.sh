@@ -75,8 +75,13 @@ step "metrics of both orchestrators in Prometheus"
 ups() { curl -fsS "http://127.0.0.1:$MACHINE_PORT_PROMETHEUS/api/v1/query?query=$1" | tr -d ' ' | grep -o '"value":\[[^]]*"1"\]' | wc -l; }
 both_are_up() { [ "$(ups up)" = 2 ]; }
 await 60 both_are_up
-curl -fsS "http://127.0.0.1:$MACHINE_PORT_PROMETHEUS/api/v1/query?query=rpc_seconds_count" |
-  grep -q CreateMachine || fail "no calls are counted"
+# Not before the next scrape.
+calls_are_counted() {
+  local answer
+  answer=$(curl -fsS "http://127.0.0.1:$MACHINE_PORT_PROMETHEUS/api/v1/query?query=rpc_seconds_count") &&
+    [[ $answer == *CreateMachine* ]]
+}
+await 60 calls_are_counted
 [ -z "$(docker port "$(compose ps -q orchestrator-1)" 7678 2>/dev/null)" ] || fail "the metrics' port is published"
 
 step "an orchestrator is killed in the middle of a create"

@@ -220,10 +220,13 @@ func (t *tour) watch(request *pb.WatchMachinesRequest, last func(*pb.MachineEven
 		if err != nil {
 			return 0, "", nil, err
 		}
+		// The token of a list is that of the bookmark at its end.
+		if event.ResumeToken != "" {
+			token = event.ResumeToken
+		}
 		if last(event) {
 			return count, token, event, nil
 		}
-		token = event.ResumeToken
 	}
 }
 

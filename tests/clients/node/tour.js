@@ -133,9 +133,10 @@ class Tour {
     let count = 0, token = '';
     for await (const event of this.machines.WatchMachines(
         {filter, send_initial: true}, this.metadata)) {
+      // The token of a list is that of the bookmark at its end.
+      token = event.resume_token || token;
       if (event.type === 'BOOKMARK') break;
       ++count;
-      token = event.resume_token;
     }
     await this.call(this.machines, 'UpdateMachine',
                     {machine: {name: `machines/${name}`, labels: {tour, seen: 'yes'}}});

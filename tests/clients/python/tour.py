@@ -10,7 +10,6 @@ machine whose create cannot end, for something to cancel.
 """
 
 import argparse
-import itertools
 import json
 import sys
 import uuid
@@ -137,18 +136,22 @@ class Tour:
         request = machines_pb2.WatchMachinesRequest(
             filter=f'labels.tour = "{tour}"', send_initial=True)
         seen = self.machines.WatchMachines(request, metadata=self.metadata)
-        initial = list(itertools.takewhile(
-            lambda event: event.type != machines_pb2.MachineEvent.BOOKMARK, seen))
+        count, token = 0, ""
+        for event in seen:
+            # The token of a list is that of the bookmark at its end.
+            token = event.resume_token or token
+            if event.type == machines_pb2.MachineEvent.BOOKMARK:
+                break
+            count += 1
         seen.cancel()
         machine = machine_pb2.Machine(name=f"machines/{name}", labels={"tour": tour, "seen": "yes"})
         self.call(self.machines.UpdateMachine, machines_pb2.UpdateMachineRequest(machine=machine))
         resumed = self.machines.WatchMachines(
-            machines_pb2.WatchMachinesRequest(filter=request.filter,
-                                              resume_token=initial[-1].resume_token),
+            machines_pb2.WatchMachinesRequest(filter=request.filter, resume_token=token),
             metadata=self.metadata)
         change = next(e for e in resumed if e.machine.labels.get("seen") == "yes")
         resumed.cancel()
-        return len(initial), machines_pb2.MachineEvent.Type.Name(change.type), change.machine.name
+        return count, machines_pb2.MachineEvent.Type.Name(change.type), change.machine.name
 
     def run(self, name, command):
         def requests():
