@@ -1,3 +1,4 @@
+// Longer than others: the actions of one API, which share its state and its table.
 #include "tests/fakes/amazonec2/fake_amazonec2.h"
 
 #include <gtest/gtest.h>
