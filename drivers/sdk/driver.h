@@ -120,8 +120,9 @@ class Driver {
   virtual absl::StatusOr<Observation> Start(DriverCall& call, const MachineSpec& machine);
 
   /// Shuts down gracefully; OK when it is stopped already. `grace` is how long the guest may take;
-  /// no value means the driver's default. Errors: DEADLINE_EXCEEDED STEP_TIMEOUT when the guest
-  /// does not obey. With CAPABILITY_POWER.
+  /// no value means the driver's own time, after which it may power off a guest that does not obey
+  /// (see Stop in driver.proto). Errors: DEADLINE_EXCEEDED STEP_TIMEOUT when the guest does not
+  /// obey within a given grace. With CAPABILITY_POWER.
   virtual absl::StatusOr<Observation> Stop(DriverCall& call, const MachineSpec& machine,
                                            std::optional<absl::Duration> grace);
 

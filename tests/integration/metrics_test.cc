@@ -67,8 +67,7 @@ class MetricsTest : public WorldTest {};
 TEST_F(MetricsTest, EveryMetricOfTheDashboardIsExported) {
   const int port = FreePort();
   RunningCommand orchestrator =
-      world_.BeginOrchestrator(absl::StrCat("--metrics-address=127.0.0.1:", port));
-  ASSERT_TRUE(Eventually(kLimit, [&] { return Run("ls").exit_code == 0; }));
+      world_.StartOrchestrator(absl::StrCat("--metrics-address=127.0.0.1:", port));
   const Listener engine;
   ASSERT_EQ(Run(absl::StrCat("create -d none --url=", engine.url(), " dev")).exit_code, 0);
   std::set<std::string> exported;

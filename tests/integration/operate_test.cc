@@ -157,8 +157,7 @@ TEST_F(OperateTest, DependenciesTellWhatDoesNotAnswer) {
 
 TEST_F(OperateTest, AnOperationIsFoundByItsTraceInTheLogsOfAllProcesses) {
   constexpr char kTrace[] = "4bf92f3577b34da6a3ce929d0e0e4736";
-  RunningCommand orchestrator = world_.BeginOrchestrator("--log-level=debug");
-  ASSERT_TRUE(Eventually(kLimit, [&] { return Run("ls").exit_code == 0; }));
+  RunningCommand orchestrator = world_.StartOrchestrator("--log-level=debug");
   const auto channel = Connect();
   const auto stub = machine::v1::Machines::NewStub(channel->grpc());
   machine::v1::CreateMachineRequest request;

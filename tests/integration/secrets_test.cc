@@ -223,8 +223,7 @@ TEST_F(SecretsTest, NoPlantedSecretIsInFilesLogsCoresCommandLinesOrAnswers) {
   };
 
   // Everything is logged; the client's own orchestrator would log less.
-  RunningCommand orchestrator = world_.BeginOrchestrator("--log-level=debug");
-  ASSERT_TRUE(Eventually(kLimit, [&] { return world_.Orchestrator().has_value(); }));
+  RunningCommand orchestrator = world_.StartOrchestrator("--log-level=debug");
   ASSERT_EQ(run("credential add team -d toy", secret("credential")), 0);
   ASSERT_EQ(run("create -d toy --skip-provision --credential team a"), 0);
   ASSERT_EQ(run("create -d toy --skip-provision b", secret("option")), 0);

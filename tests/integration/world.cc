@@ -224,6 +224,16 @@ RunningCommand World::BeginOrchestrator(absl::string_view options) const {
   return RunningCommand(argv, Environment(), folder_);
 }
 
+RunningCommand World::StartOrchestrator(absl::string_view options) const {
+  RunningCommand orchestrator = BeginOrchestrator(options);
+  const bool serves = Eventually(kStopLimit, [&] {
+    const std::optional<ProcessName> found = Orchestrator();
+    return found.has_value() && found->pid == orchestrator.pid();
+  });
+  EXPECT_TRUE(serves) << orchestrator.ErrSoFar();
+  return orchestrator;
+}
+
 std::optional<ProcessName> World::Orchestrator() const {
   const auto text = common::ReadFile(server_dir() + "/server.json");
   if (!text.ok()) return std::nullopt;

@@ -96,6 +96,9 @@ class World {
   RunningCommand Begin(absl::string_view line) const;
   /// Starts an orchestrator by hand, as a private one of this world, with more options.
   RunningCommand BeginOrchestrator(absl::string_view options) const;
+  /// The same, and waits until it is the one that commands find: a command that came before it
+  /// would start one of its own, without the options, and keep this one off the store.
+  RunningCommand StartOrchestrator(absl::string_view options) const;
 
   /// What server.json says of the orchestrator, which may have ended.
   std::optional<ProcessName> Orchestrator() const;

@@ -46,9 +46,9 @@ class Metrics {
   /// The text format that Prometheus reads.
   std::string Serialize() const;
 
-  /// Serves them at http://ADDRESS/metrics until destroyed. `address` is "127.0.0.1:PORT": metrics
-  /// are for this host's own scraper. INVALID_ARGUMENT for another address, UNAVAILABLE when it
-  /// cannot be bound.
+  /// Serves them at http://ADDRESS/metrics until destroyed, to whoever asks: there is neither TLS
+  /// nor a password. `address` is "HOST:PORT", HOST a literal address. UNAVAILABLE when it cannot
+  /// be bound.
   absl::Status Expose(absl::string_view address);
 
  private:
