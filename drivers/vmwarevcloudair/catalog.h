@@ -28,7 +28,7 @@ struct Place {
 };
 
 /// Chooses what `settings` leave open, and checks what they name. Errors: PreCreateCheckFailed()
-/// that lists what exists.
+/// that lists what exists, or names what works instead of an edge gateway that takes no rules.
 absl::StatusOr<Place> Choose(const common::CallScope& call, VcdApi& api, const Settings& settings);
 
 }  // namespace machine::driver::vmwarevcloudair

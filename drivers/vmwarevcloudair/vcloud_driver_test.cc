@@ -23,6 +23,7 @@ namespace {
 using fakes::FakeVcloud;
 using fakes::Fault;
 using machine::v1::OptionValue;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -167,6 +168,32 @@ TEST_F(VcloudDriverTest, WhatTheOrganisationHasNotIsRefusedWithWhatItHas) {
   EXPECT_THAT(Refusal({Option(kCatalogFlag, "mine")}), HasSubstr("sees no item"));
   EXPECT_THAT(Refusal({Option(kPublicIpFlag, kPublicIp), Option(kGatewayFlag, "x")}),
               HasSubstr("vdc1"));
+}
+
+TEST_F(VcloudDriverTest, AGatewayOfNsxTIsRefusedWithWhatWorksInstead) {
+  const std::vector<OptionValue> with_public_ip = {Option(kPublicIpFlag, kPublicIp)};
+  for (const auto gateway :
+       {FakeVcloud::Gateway::kNsxTInQuery, FakeVcloud::Gateway::kNsxTInGateway}) {
+    fake_.BackGateway(gateway);
+    EXPECT_THAT(Refusal(with_public_ip), AllOf(HasSubstr("vdc1 is backed by NSX-T"),
+                                               HasSubstr("leave --vmwarevcloudair-publicip out"),
+                                               HasSubstr("--vmwarevcloudair-orgvdcnetwork")));
+  }
+  fake_.BackGateway(FakeVcloud::Gateway::kNoRules);
+  EXPECT_THAT(Refusal(with_public_ip),
+              AllOf(HasSubstr("lets this user write no rules"), HasSubstr("NSX-T"),
+                    HasSubstr("Gateway: Configure Services")));
+  MachineSpec refused = Machine(with_public_ip);
+  EXPECT_THAT(Create(refused).status().message(), HasSubstr("lets this user write no rules"));
+  ExpectNothingLeft();
+  // What the refusal advises works.
+  MachineSpec machine = Machine();
+  const absl::Status checked = driver_.PreCreateCheck(*Call(), machine);
+  EXPECT_TRUE(checked.ok()) << checked;
+  ExpectState(Create(machine), machine::v1::MACHINE_STATE_RUNNING);
+  const absl::Status removed = driver_.Remove(*Call(), machine);
+  EXPECT_TRUE(removed.ok()) << removed;
+  ExpectNothingLeft();
 }
 
 TEST_F(VcloudDriverTest, AnApiTokenIsEnoughAndAWrongOneIsRefused) {

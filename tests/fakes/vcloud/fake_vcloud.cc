@@ -18,6 +18,8 @@ using driver::XmlElement;
 using driver::XmlLeaf;
 using driver::XmlNode;
 
+constexpr char kServicesMedia[] =
+    "application/vnd.vmware.admin.edgeGatewayServiceConfiguration+xml";
 constexpr char kXml[] = "application/vnd.vmware.vcloud+xml";
 
 Response Xml(const std::string& body, int status = 200) {
@@ -167,10 +169,18 @@ void FakeVcloud::AddReads() {
         "GatewayInterface",
         absl::StrCat(XmlNode("Network", "", {{"name", "internet"}, {"href", Href("/api/ext/1")}}),
                      XmlLeaf("InterfaceType", "uplink")));
-    return XmlNode("EdgeGateway",
-                   XmlNode("Configuration",
-                           absl::StrCat(XmlNode("GatewayInterfaces", uplink),
-                                        XmlNode("EdgeGatewayServiceConfiguration", services_))));
+    std::string configuration = XmlNode("GatewayInterfaces", uplink);
+    std::string links;
+    if (gateway_ == Gateway::kNsxV) {
+      absl::StrAppend(&configuration, XmlNode("EdgeGatewayServiceConfiguration", services_));
+      links = XmlNode("Link", "",
+                      {{"rel", "edgeGateway:configureServices"},
+                       {"href", Href("/api/admin/edgeGateway/1/action/configureServices")},
+                       {"type", kServicesMedia}});
+    } else if (gateway_ == Gateway::kNsxTInGateway) {
+      absl::StrAppend(&configuration, XmlLeaf("EdgeGatewayType", "NSXT_BACKED"));
+    }
+    return XmlNode("EdgeGateway", absl::StrCat(links, XmlNode("Configuration", configuration)));
   });
   Route("GET", "/api/query",
         Guarded([this](const Request& request) { return Query(request); }, false));
@@ -342,6 +352,7 @@ Response FakeVcloud::Act(const Request& request, const std::string& action) {
 
 Response FakeVcloud::Configure(const Request& request) {
   absl::MutexLock lock(&mu_);
+  if (gateway_ != Gateway::kNsxV) return Refuse(400, "BAD_REQUEST", "not by this API");
   const size_t begin = request.body.find("<FirewallService>");
   const size_t end = request.body.find("</EdgeGatewayServiceConfiguration>");
   if (begin == std::string::npos || end == std::string::npos) {
@@ -355,9 +366,12 @@ Response FakeVcloud::Query(const Request& request) {
   absl::MutexLock lock(&mu_);
   const std::string type = request.Query("type");
   if (type == "edgeGateway") {
+    const std::string backing = gateway_ == Gateway::kNsxTInQuery ? "NSXT_BACKED" : "";
     return Xml(XmlNode("QueryResultRecords",
                        XmlNode("EdgeGatewayRecord", "",
-                               {{"name", "vdc1"}, {"href", Href("/api/admin/edgeGateway/1")}}),
+                               {{"name", "vdc1"},
+                                {"href", Href("/api/admin/edgeGateway/1")},
+                                {"edgeGatewayType", backing}}),
                        {{"total", "1"}}));
   }
   const std::string filter = request.Query("filter");
@@ -413,6 +427,11 @@ void FakeVcloud::FailNextTask(absl::string_view code) {
 void FakeVcloud::BeBusy(int times) {
   absl::MutexLock lock(&mu_);
   busy_ = times;
+}
+
+void FakeVcloud::BackGateway(Gateway gateway) {
+  absl::MutexLock lock(&mu_);
+  gateway_ = gateway;
 }
 
 void FakeVcloud::Vanish(absl::string_view name) {

@@ -39,6 +39,17 @@ class FakeVcloud : public FakeServer {
   void FailNextTask(absl::string_view code);
   /// Answers the next `times` requests with effect by BUSY_ENTITY.
   void BeBusy(int times);
+  /// How the edge gateway is backed, and how much of that it tells.
+  enum class Gateway {
+    /// NSX-V: it takes rules by configureServices, to which it links.
+    kNsxV,
+    /// NSX-T, told by the query or by the gateway itself.
+    kNsxTInQuery,
+    kNsxTInGateway,
+    /// It does not tell how it is backed, and has no link to configureServices.
+    kNoRules,
+  };
+  void BackGateway(Gateway gateway);
   /// Removes a vApp behind everybody's back.
   void Vanish(absl::string_view name);
   /// Makes `count` machines that run, with names of `prefix` and a number.
@@ -91,6 +102,7 @@ class FakeVcloud : public FakeServer {
   std::map<std::string, Task> tasks_ ABSL_GUARDED_BY(mu_);
   /// As XML elements, by service.
   std::string services_ ABSL_GUARDED_BY(mu_);
+  Gateway gateway_ ABSL_GUARDED_BY(mu_) = Gateway::kNsxV;
   int next_ ABSL_GUARDED_BY(mu_) = 1;
   int task_looks_ ABSL_GUARDED_BY(mu_) = 0;
   int busy_ ABSL_GUARDED_BY(mu_) = 0;
