@@ -60,6 +60,9 @@ class Operations : public fakes::FakeServer {
     const absl::StatusOr<common::HttpResponse> answer = http_.Send(std::move(request));
     if (!answer.ok()) return {.status = 502, .body = "{}"};
     fakes::Response response = {.status = answer->status, .body = answer->body};
+    // Every list that is made up goes on, at a page named "string".
+    Json body = Json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
+    if (body.is_object() && body.erase("nextLink") > 0) response.body = body.dump();
     if (from.method != "GET") {
       response.headers["Azure-AsyncOperation"] =
           absl::StrCat(url(), "/subscriptions/", kSubscription, kOperation, "?api-version=1");
@@ -171,6 +174,13 @@ TEST_F(PrismE2eTest, Groups) {
   const auto found = api.FindGroup(*call_, "group");
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_TRUE(found->has_value());
+  const auto names = api.ListGroups(*call_);
+  ASSERT_TRUE(names.ok()) << names.status();
+  EXPECT_FALSE(names->empty());
+  // By tag, as orphans are looked for. Those that are made up have other tags.
+  const auto tagged = api.ListGroups(*call_, kOrchestratorTag, "one");
+  ASSERT_TRUE(tagged.ok()) << tagged.status();
+  EXPECT_TRUE(tagged->empty());
   EXPECT_TRUE(api.RegistrationOf(*call_, "Microsoft.Compute").ok());
   EXPECT_TRUE(api.Register(*call_, "Microsoft.Compute").ok());
   ExpectEnds(api.DeleteGroup(*call_, "group"));

@@ -105,12 +105,12 @@ absl::Status CheckVpc(const common::CallScope& call, const DigitalOceanApi& api,
 
 absl::Status CheckKey(const common::CallScope& call, const DigitalOceanApi& api,
                       const Settings& settings) {
+  DM_ASSIGN_OR_RETURN(const std::optional<SshKey> known,
+                      api.FindSshKey(call, settings.key_fingerprint));
+  if (known.has_value()) return absl::OkStatus();
   DM_ASSIGN_OR_RETURN(const std::vector<SshKey> keys, api.ListSshKeys(call));
   std::vector<std::string> fingerprints;
-  for (const SshKey& key : keys) {
-    if (absl::StrCat(key.id) == settings.key_fingerprint) return absl::OkStatus();
-    fingerprints.push_back(key.fingerprint);
-  }
+  for (const SshKey& key : keys) fingerprints.push_back(key.fingerprint);
   return CheckChoice(kKeyFlag, "ssh key", settings.key_fingerprint, std::move(fingerprints));
 }
 

@@ -138,7 +138,12 @@ class DigitalOceanApi {
                                                  absl::string_view image) const;
   absl::StatusOr<std::vector<Vpc>> ListVpcs(const common::CallScope& call) const;
 
+  /// DigitalOcean allows ten of these lists a minute.
   absl::StatusOr<std::vector<SshKey>> ListSshKeys(const common::CallScope& call) const;
+  /// By fingerprint or id; no value where there is none.
+  absl::StatusOr<std::optional<SshKey>> FindSshKey(const common::CallScope& call,
+                                                   absl::string_view key) const;
+  /// ALREADY_EXISTS when the account has the key, under whatever name.
   absl::StatusOr<SshKey> CreateSshKey(const common::CallScope& call, absl::string_view name,
                                       absl::string_view public_key) const;
   /// OK when it is not there, as all Delete… are.

@@ -29,6 +29,7 @@ using machine::v1::OptionValue;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 constexpr char kCreate[] = "POST /v2/droplets";
 constexpr char kList[] = "GET /v2/droplets";
@@ -211,6 +212,18 @@ TEST_F(DigitalOceanDriverTest, CreatesWithEveryOption) {
   EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
   EXPECT_THAT(fake_.KeyNames(), ElementsAre("mine"));
   EXPECT_THAT(fake_.FirewallNames(), IsEmpty());
+}
+
+// Of these lists the provider allows ten a minute.
+TEST_F(DigitalOceanDriverTest, AMachineLivesWithoutAListOfKeys) {
+  fake_.AddKey("mine", "ssh-ed25519 AAAAmine me@home", "11:22");
+  MachineSpec machine = Machine({Option("digitalocean-ssh-key-fingerprint", "11:22")});
+  EXPECT_TRUE(driver_.PreCreateCheck(*Call(), machine).ok());
+  ASSERT_TRUE(Create(machine).ok());
+  EXPECT_THAT(fake_.KeyNames(), UnorderedElementsAre("mine", UidTag(kTestUid)));
+  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
+  EXPECT_THAT(fake_.KeyNames(), ElementsAre("mine"));
+  EXPECT_EQ(fake_.CountOf("GET /v2/account/keys"), 0);
 }
 
 TEST_F(DigitalOceanDriverTest, AKeyThatTheAccountHasIsUsedAndStays) {

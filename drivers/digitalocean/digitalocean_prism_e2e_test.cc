@@ -56,6 +56,10 @@ TEST_F(PrismE2eTest, TakesWhatIsSentAndIsUnderstood) {
   EXPECT_NE(key->id, 0);
   const auto keys = api_->ListSshKeys(*call_);
   ASSERT_TRUE(keys.ok()) << keys.status();
+  const auto by_fingerprint =
+      api_->FindSshKey(*call_, "3b:16:bf:e4:8b:00:8b:b8:59:8c:a9:d3:f0:19:45:fa");
+  ASSERT_TRUE(by_fingerprint.ok()) << by_fingerprint.status();
+  EXPECT_TRUE(by_fingerprint->has_value());
   const auto made = api_->CreateDroplet(*call_, {.name = "dev",
                                                  .region = "nyc3",
                                                  .size = "s-1vcpu-1gb",

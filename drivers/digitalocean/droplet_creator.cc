@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -51,30 +52,35 @@ absl::StatusOr<std::vector<int64_t>> DropletCreator::EnsureKeys() {
     ids.push_back(key.id);
   }
   if (settings_.key_fingerprint.empty()) return ids;
-  DM_ASSIGN_OR_RETURN(const std::vector<SshKey> keys, api_.ListSshKeys(call_));
-  for (const SshKey& key : keys) {
-    const bool named = key.fingerprint == settings_.key_fingerprint ||
-                       absl::StrCat(key.id) == settings_.key_fingerprint;
-    if (!named) continue;
-    if (std::find(ids.begin(), ids.end(), key.id) == ids.end()) ids.push_back(key.id);
-    return ids;
+  DM_ASSIGN_OR_RETURN(const std::optional<SshKey> named,
+                      api_.FindSshKey(call_, settings_.key_fingerprint));
+  if (!named.has_value()) {
+    return BadOption(kKeyFlag, absl::StrCat("the account has no key ", settings_.key_fingerprint));
   }
-  return BadOption(kKeyFlag, absl::StrCat("the account has no key ", settings_.key_fingerprint));
+  if (std::find(ids.begin(), ids.end(), named->id) == ids.end()) ids.push_back(named->id);
+  return ids;
 }
 
 absl::StatusOr<SshKey> DropletCreator::EnsureMachineKey() {
-  const std::string material = KeyMaterial(machine_.ssh_public_key);
-  // The account has each key once: one that the user put there is used, and stays.
-  const auto find = [&]() -> absl::StatusOr<std::optional<SshKey>> {
-    DM_ASSIGN_OR_RETURN(const std::vector<SshKey> keys, api_.ListSshKeys(call_));
-    for (const SshKey& key : keys) {
-      if (KeyMaterial(key.public_key) == material) return key;
-    }
-    return std::nullopt;
-  };
-  const auto create = [&] { return api_.CreateSshKey(call_, tag_, machine_.ssh_public_key); };
-  return CreateOnce<SshKey>(call_, timing_.settling, /*maybe_made=*/false, find, create,
-                            [](const SshKey&) { return absl::OkStatus(); });
+  DM_RETURN_IF_ERROR(call_.Check());
+  // The account has each key once, so that it may be asked for again and again. One that is there
+  // is an earlier attempt's, or one that the user put there: that is used, and stays.
+  absl::StatusOr<SshKey> made = api_.CreateSshKey(call_, tag_, machine_.ssh_public_key);
+  if (absl::IsAlreadyExists(made.status())) {
+    const std::string material = KeyMaterial(machine_.ssh_public_key);
+    const auto find = [&]() -> absl::StatusOr<std::optional<SshKey>> {
+      DM_ASSIGN_OR_RETURN(const std::vector<SshKey> keys, api_.ListSshKeys(call_));
+      for (const SshKey& key : keys) {
+        if (KeyMaterial(key.public_key) == material) return key;
+      }
+      return std::nullopt;
+    };
+    DM_ASSIGN_OR_RETURN(const std::optional<SshKey> found,
+                        FindSettled<SshKey>(call_, timing_.settling, find));
+    if (found.has_value()) made = *found;
+  }
+  if (made.ok() && made->name == tag_) state_.set_ssh_key_id(made->id);
+  return made;
 }
 
 absl::Status DropletCreator::EnsureFirewall() {

@@ -68,6 +68,22 @@ class PendingAction {
   bool done_ = false;
 };
 
+// The ssh keys that were made for the machine: by the state where that tells, as few lists of them
+// are allowed.
+absl::StatusOr<std::vector<int64_t>> KeysToDelete(const common::CallScope& call,
+                                                  const DigitalOceanApi& api, const State& state,
+                                                  absl::string_view tag) {
+  const int64_t known = state.imported() ? state.imported_ssh_key_id() : state.ssh_key_id();
+  if (known != 0) return std::vector<int64_t>{known};
+  std::vector<int64_t> ids;
+  if (state.imported()) return ids;
+  DM_ASSIGN_OR_RETURN(const std::vector<SshKey> keys, api.ListSshKeys(call));
+  for (const SshKey& key : keys) {
+    if (key.name == tag) ids.push_back(key.id);
+  }
+  return ids;
+}
+
 }  // namespace
 
 MachineState StateOfDroplet(absl::string_view status) { return StateOf(kStates, status); }
@@ -177,10 +193,9 @@ absl::Status RemoveAll(const common::CallScope& call, const DigitalOceanApi& api
                        }
                        return std::nullopt;
                      }).status());
-  DM_ASSIGN_OR_RETURN(const std::vector<SshKey> keys, api.ListSshKeys(call));
-  for (const SshKey& key : keys) {
-    if (key.name != tag && key.id != state.imported_ssh_key_id()) continue;
-    DM_RETURN_IF_ERROR(common::Annotate(api.DeleteSshKey(call, key.id), "deleting ssh key"));
+  DM_ASSIGN_OR_RETURN(const std::vector<int64_t> keys, KeysToDelete(call, api, state, tag));
+  for (const int64_t key : keys) {
+    DM_RETURN_IF_ERROR(common::Annotate(api.DeleteSshKey(call, key), "deleting ssh key"));
   }
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
   if (!settings.open_cidrs.empty()) {

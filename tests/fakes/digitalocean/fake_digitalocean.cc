@@ -119,6 +119,7 @@ FakeDigitalOcean::FakeDigitalOcean() {
   Add("GET", "/v2/vpcs", &FakeDigitalOcean::ListVpcs);
   Add("GET", "/v2/account/keys", &FakeDigitalOcean::ListKeys);
   Add("POST", "/v2/account/keys", &FakeDigitalOcean::CreateKey);
+  Add("GET", "/v2/account/keys/{id}", &FakeDigitalOcean::GetKey);
   Add("DELETE", "/v2/account/keys/{id}", &FakeDigitalOcean::DeleteKey);
   Add("GET", "/v2/droplets", &FakeDigitalOcean::ListDroplets);
   Add("POST", "/v2/droplets", &FakeDigitalOcean::CreateDroplet);
@@ -241,6 +242,15 @@ Response FakeDigitalOcean::CreateKey(const Request& request) {
   key["fingerprint"] = absl::StrCat("aa:bb:", next_id_);
   keys_[next_id_] = key;
   return Ok({{"ssh_key", key}}, 201);
+}
+
+Response FakeDigitalOcean::GetKey(const Request& request) {
+  for (const auto& [id, key] : keys_) {
+    if (id == IdIn(request.captures[0]) || key["fingerprint"] == request.captures[0]) {
+      return Ok({{"ssh_key", key}});
+    }
+  }
+  return NotFound();
 }
 
 Response FakeDigitalOcean::DeleteKey(const Request& request) {

@@ -88,6 +88,7 @@ class FakeDigitalOcean final : public FakeServer {
   Response GetImage(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response ListVpcs(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response ListKeys(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Response GetKey(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response CreateKey(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response DeleteKey(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response ListDroplets(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

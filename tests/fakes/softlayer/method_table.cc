@@ -54,7 +54,11 @@ class ParameterCheck {
     for (const Json& row : input) {
       std::string name = row.at(0);
       // The table writes the first two with a capital; the examples beside it and every client do
-      // not. So with the private VLAN: its heading lacks "primary".
+      // not. So with the private VLAN, whose heading lacks "primary": the type of a guest has no
+      // such field. The client that the vendor generates from its API has
+      // primaryBackendNetworkComponent there (softlayer-go, datatypes/virtual.go) and in the
+      // earlier words on this very method, with an example (services/virtual.go, CreateObject);
+      // IBM's Terraform provider sends that.
       name[0] = absl::ascii_tolower(static_cast<unsigned char>(name[0]));
       if (absl::StartsWith(name, "backendNetworkComponent")) {
         name = absl::StrCat("primaryB", name.substr(1));
