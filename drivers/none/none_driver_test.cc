@@ -69,15 +69,14 @@ TEST_F(NoneDriverTest, RefusesOtherUrlsByName) {
 }
 
 TEST_F(NoneDriverTest, CreateAsksNobody) {
-  const ListenerForTest silent(ListenerForTest::Kind::kSilent);
-  const absl::Duration start = common::Clock::Real().Steady();
+  const ListenerForTest engine;
   const auto observation =
-      driver_.Create(call_, Machine(absl::StrCat("tcp://127.0.0.1:", silent.port())));
+      driver_.Create(call_, Machine(absl::StrCat("tcp://127.0.0.1:", engine.port())));
   ASSERT_TRUE(observation.ok()) << observation.status();
-  EXPECT_LT(common::Clock::Real().Steady() - start, absl::Milliseconds(500));
+  EXPECT_FALSE(engine.WasAsked());
   EXPECT_EQ(observation->state(), machine::v1::MACHINE_STATE_UNSPECIFIED);
   EXPECT_EQ(observation->endpoint().ip_addresses(0), "127.0.0.1");
-  EXPECT_EQ(observation->endpoint().docker_url(), absl::StrCat("tcp://127.0.0.1:", silent.port()));
+  EXPECT_EQ(observation->endpoint().docker_url(), absl::StrCat("tcp://127.0.0.1:", engine.port()));
   EXPECT_TRUE(observation->endpoint().docker_plaintext());
   EXPECT_EQ(observation->endpoint().ssh_host(), "");
 }
@@ -106,7 +105,8 @@ TEST_F(NoneDriverTest, ManySilentHostsDelayABatchByOneTimeoutOnly) {
   const auto observations = driver_.BatchInspect(call_, machines);
   ASSERT_TRUE(observations.ok()) << observations.status();
   EXPECT_EQ(observations->size(), 500);
-  EXPECT_LT(common::Clock::Real().Steady() - start, absl::Seconds(5));
+  // A second for all; one after the other they would take 500.
+  EXPECT_LT(common::Clock::Real().Steady() - start, absl::Minutes(1));
 }
 
 TEST_F(NoneDriverTest, CannotPowerWhatItDoesNotRun) {

@@ -43,6 +43,13 @@ class ListenerForTest {
   /// 0 when it could not listen.
   int port() const { return port_; }
 
+  /// Whether a client has connected that was not counted before.
+  bool WasAsked() const {
+    pollfd ready = {fd_.get(), POLLIN, 0};
+    if (poll(&ready, 1, 0) <= 0) return false;
+    return common::UniqueFd(accept(fd_.get(), nullptr, nullptr)).valid();
+  }
+
  private:
   common::UniqueFd fd_;
   int port_ = 0;

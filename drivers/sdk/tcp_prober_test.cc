@@ -43,9 +43,9 @@ TEST_F(TcpProberTest, TellsOpenFromClosedInOrder) {
                      {"localhost", open.port()},
                      {"", 1},
                      {"127.0.0.1", open.port()}},
-                    absl::Seconds(20)),
+                    absl::Minutes(5)),
               ElementsAre(true, false, true, false, true));
-  EXPECT_LT(took_, absl::Seconds(20)) << "answers are not waited out";
+  EXPECT_LT(took_, absl::Minutes(1)) << "answers are not waited out";
 }
 
 TEST_F(TcpProberTest, ManySilentHostsTakeNoLongerThanOne) {
@@ -56,7 +56,7 @@ TEST_F(TcpProberTest, ManySilentHostsTakeNoLongerThanOne) {
   const std::vector<bool> result = Probe(addresses, absl::Milliseconds(500));
   EXPECT_TRUE(result.back());
   EXPECT_THAT(std::vector<bool>(result.begin(), result.end() - 1), Each(false));
-  EXPECT_LT(took_, absl::Seconds(5));
+  EXPECT_LT(took_, absl::Minutes(1)) << "one after the other they would take 250 s";
 }
 
 TEST_F(TcpProberTest, ACancelledCallEndsEarly) {
