@@ -12,6 +12,7 @@
 #include "cli/connect/orchestrator.h"
 #include "machine/v1/server.grpc.pb.h"
 #include "services/common/file/file.h"
+#include "services/common/process/process.h"
 #include "services/common/process/process_id.h"
 
 namespace machine::cli {
@@ -106,6 +107,41 @@ TEST_F(AutostartTest, OneThatDiesBetweenTwoCallsIsStartedAgain) {
   const auto second = ask();
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_NE(second->pid(), first->pid());
+}
+
+TEST_F(AutostartTest, OneThatEndsOnItsWayUpIsStartedAgain) {
+  Behave("once");
+  EXPECT_TRUE(AskPid().ok());
+  EXPECT_EQ(Starts(), 2);
+}
+
+TEST_F(AutostartTest, OneThatEndsIsWaitedForUntilItsStoreIsFree) {
+  common::SpawnOptions spawn;
+  spawn.argv = {"/bin/cat"};
+  spawn.stdin_from = common::Stdio::Pipe();
+  auto leaving = common::Process::Spawn(spawn);
+  ASSERT_TRUE(leaving.ok()) << leaving.status();
+  Behave(absl::StrCat("busy ", leaving->pid()));
+  absl::StatusOr<int64_t> pid;
+  std::thread command([&] { pid = AskPid(); });
+  console_.AwaitErr("Waiting for the orchestrator that ends");
+  leaving->stdin_fd().reset();
+  ASSERT_TRUE(leaving->Wait().ok());
+  command.join();
+  EXPECT_TRUE(pid.ok()) << pid.status();
+}
+
+TEST_F(AutostartTest, OneThatFollowedOnTheSameSocketIsReachedWithItsOwnCookie) {
+  PrivateConnector connector(Options(), console_);
+  Orchestrator orchestrator(connector);
+  ASSERT_TRUE(orchestrator.channel().ok());
+  const ServerFile first = *Server();
+  ASSERT_EQ(kill(static_cast<pid_t>(first.pid), SIGKILL), 0);
+  const int64_t second = AskPid().value();
+  const auto info = orchestrator.Call<machine::v1::Server>(
+      &machine::v1::Server::Stub::GetServerInfo, machine::v1::GetServerInfoRequest());
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->pid(), second);
 }
 
 TEST_F(AutostartTest, NewBuildReplacesAnIdleOne) {

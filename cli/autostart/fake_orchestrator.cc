@@ -1,6 +1,7 @@
 // Stands in for machine-orchestrator: `--private --storage-path=PATH` as the real one, and behaves
 // as the file PATH/behaviour says: "" serves, "error" says why it cannot, "die" ends with a word on
-// stderr.
+// stderr, "once" ends the first time as one does that was told to end just then, "busy PID" says so
+// as long as that process lives.
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/notification.h"
@@ -17,13 +19,18 @@
 #include "machine/v1/server.grpc.pb.h"
 #include "services/common/file/file.h"
 #include "services/common/process/process_id.h"
+#include "services/common/rpc/channel.h"
 
 namespace {
 
 class FakeServer final : public machine::v1::Server::Service {
  public:
-  grpc::Status GetServerInfo(grpc::ServerContext*, const machine::v1::GetServerInfoRequest*,
+  grpc::Status GetServerInfo(grpc::ServerContext* context, const machine::v1::GetServerInfoRequest*,
                              machine::v1::ServerInfo* info) override {
+    const auto cookie = context->client_metadata().find(machine::common::kCookieKey);
+    if (cookie == context->client_metadata().end() || cookie->second != absl::StrCat(getpid())) {
+      return {grpc::StatusCode::UNAUTHENTICATED, "another cookie"};
+    }
     info->set_pid(getpid());
     return grpc::Status::OK;
   }
@@ -58,6 +65,14 @@ int main(int argc, char** argv) {
     SayReady("error: the store is from a newer version\n");
     return 1;
   }
+  if (behaviour == "once" && std::remove((storage + "/behaviour").c_str()) == 0) return 1;
+  absl::string_view holder = behaviour;
+  int64_t pid = 0;
+  if (absl::ConsumePrefix(&holder, "busy ") && absl::SimpleAtoi(holder, &pid) &&
+      machine::common::ProcessStartTime(static_cast<pid_t>(pid)).ok()) {
+    SayReady(absl::StrCat("busy ", holder, ": the store is in use by process ", holder, "\n"));
+    return 1;
+  }
   FakeServer service;
   const std::string address = absl::StrCat("unix:", storage, "/server/o.sock");
   grpc::ServerBuilder builder;
@@ -68,7 +83,7 @@ int main(int argc, char** argv) {
       {"pid", getpid()},
       {"start_time", machine::common::ProcessStartTime(getpid()).value_or(0)},
       {"address", address},
-      {"cookie", "secret"},
+      {"cookie", absl::StrCat(getpid())},
       {"build", machine::cli::BuildLabel("/proc/self/exe").value_or("")}};
   if (!machine::common::WriteFileAtomically(storage + "/server/server.json", file.dump(), 0600)
            .ok()) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -31,7 +33,13 @@ constexpr char kProgram[] = "machine-orchestrator";
 constexpr int kReadyFd = 3;
 constexpr size_t kLogTailLines = 10;
 constexpr absl::Duration kLockPoll = absl::Milliseconds(10);
+// One that does not end by then, and has not said that it will, hangs.
 constexpr absl::Duration kShutdownTimeout = absl::Seconds(15);
+// One that has taken its file away ends its operations' steps and its drivers first.
+constexpr absl::Duration kLeaveTimeout = absl::Minutes(1);
+constexpr absl::Duration kLeaveNotice = absl::Seconds(2);
+// How often one is started that ends without a word, as one does that was told to end just then.
+constexpr int kMaxStarts = 3;
 constexpr absl::Duration kInfoTimeout = absl::Seconds(2);
 
 bool IsExecutable(const std::string& path) { return access(path.c_str(), X_OK) == 0; }
@@ -94,9 +102,13 @@ absl::StatusOr<common::Channel> PrivateConnector::Connect() {
 
 absl::StatusOr<common::Channel> PrivateConnector::Reconnect(const absl::Status& cause,
                                                             absl::Duration /*patience*/) {
-  // One that is shutting down answers no more, and its successor may not start before its end.
-  const absl::Time deadline = absl::Now() + kShutdownTimeout;
-  if (used_.has_value() && !AwaitEnd(*used_, deadline)) {
+  if (!used_.has_value()) return StartOrFind();
+  const auto current = ReadServerFile(file_path_);
+  const bool stays = current.has_value() && *current == *used_;
+  // One that serves its own file knows the cookie in it: what it refuses is something else.
+  if (stays && absl::IsUnauthenticated(cause) && IsRunning(*used_)) return cause;
+  // One that ends answers no more, and its successor may not start before its end.
+  if (!AwaitEnd(*used_, absl::Now() + (stays ? kShutdownTimeout : kLeaveTimeout))) {
     return common::Annotate(
         cause, absl::StrCat("the orchestrator (process ", used_->pid, ") does not answer"));
   }
@@ -104,19 +116,30 @@ absl::StatusOr<common::Channel> PrivateConnector::Reconnect(const absl::Status& 
 }
 
 bool PrivateConnector::AwaitEnd(const ServerFile& server, absl::Time deadline) {
+  return AwaitEnd(server.pid, deadline, [&] {
+    if (!IsRunning(server)) return true;
+    const auto current = ReadServerFile(file_path_);
+    return current.has_value() && !(*current == server);
+  });
+}
+
+bool PrivateConnector::AwaitEnd(int64_t pid, absl::Time deadline,
+                                absl::FunctionRef<bool()> is_over) {
   const common::UniqueFd process(
-      static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(server.pid), 0)));
-  while (IsRunning(server)) {
-    if (const auto current = ReadServerFile(file_path_);
-        current.has_value() && !(*current == server)) {
-      return true;
+      static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+  absl::Time next_notice = absl::Now() + kLeaveNotice;
+  while (!is_over()) {
+    const absl::Time now = absl::Now();
+    if (now >= deadline) return false;
+    if (now >= next_notice) {
+      console_.Err(absl::StrCat("Waiting for the orchestrator that ends (process ", pid, ")...\n"));
+      next_notice = now + options_.notice_interval;
     }
-    if (absl::Now() >= deadline) return false;
-    const absl::Time next = std::min(deadline, absl::Now() + absl::Milliseconds(100));
-    if (process.valid()) {
-      AwaitInput(process.get(), next);
-    } else {
+    if (!process.valid()) {
       absl::SleepFor(kLockPoll);
+      if (kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return true;
+    } else if (AwaitInput(process.get(), std::min(deadline, now + absl::Milliseconds(100)))) {
+      return true;
     }
   }
   return true;
@@ -129,39 +152,52 @@ bool PrivateConnector::Replaced(const ServerFile& server) {
 }
 
 absl::StatusOr<common::Channel> PrivateConnector::StartOrFind() {
-  const absl::Time deadline = absl::Now() + options_.start_timeout;
   DM_RETURN_IF_ERROR(common::Annotate(common::EnsureDir(options_.storage_path, 0700),
                                       "the storage path (--storage-path, MACHINE_STORAGE_PATH)"));
   DM_RETURN_IF_ERROR(common::EnsurePrivateDir(folder_));
-  DM_ASSIGN_OR_RETURN(const common::UniqueFd lock, Lock(deadline));
-
-  std::optional<ServerFile> server = ReadServerFile(file_path_);
-  if (server.has_value() && IsRunning(*server)) {
-    if (!Replaced(*server)) return Use(*std::move(server));
-    const common::Channel old = common::Channel::Local(server->address, server->cookie);
-    machine::v1::Server::Stub stub(old.grpc());
-    machine::v1::ServerInfo info;
-    grpc::ClientContext info_context;
-    old.Prepare(info_context, kInfoTimeout);
-    if (!stub.GetServerInfo(&info_context, {}, &info).ok() || info.active_operations() > 0) {
-      return Use(*std::move(server));  // The newer build takes over when the old one is idle.
+  const absl::Time give_up = absl::Now() + kLeaveTimeout;
+  DM_ASSIGN_OR_RETURN(const common::UniqueFd lock, Lock(give_up + options_.start_timeout));
+  for (int starts = 0;;) {
+    if (auto server = ReadServerFile(file_path_);
+        server.has_value() && IsRunning(*server) && !Retired(*server)) {
+      return Use(*std::move(server));
     }
-    machine::v1::ShutdownRequest request;
-    request.set_drain(true);
-    google::protobuf::Empty empty;
-    grpc::ClientContext context;
-    old.Prepare(context, kShutdownTimeout);
-    stub.Shutdown(&context, request, &empty);
-    if (!AwaitEnd(*server, absl::Now() + kShutdownTimeout)) return Use(*std::move(server));
+    int64_t holder = 0;
+    absl::Status status = Start(absl::Now() + options_.start_timeout, holder);
+    if (absl::IsAborted(status)) {
+      // The store is still that of an orchestrator that ends.
+      if (!AwaitEnd(holder, give_up, [&] { return ReadServerFile(file_path_).has_value(); })) {
+        return absl::FailedPreconditionError(status.message());
+      }
+      absl::SleepFor(kLockPoll);
+      continue;
+    }
+    if (auto server = ReadServerFile(file_path_); status.ok() && server.has_value()) {
+      return Use(*std::move(server));
+    }
+    // One that was told to end as soon as it was ready has taken its file away.
+    if (status.ok()) status = absl::UnavailableError("the orchestrator ends whenever it starts");
+    if (!absl::IsUnavailable(status) || ++starts >= kMaxStarts) return status;
   }
+}
 
-  DM_RETURN_IF_ERROR(Start(deadline));
-  server = ReadServerFile(file_path_);
-  if (!server.has_value()) {
-    return absl::InternalError(
-        absl::StrCat("the orchestrator started without writing ", file_path_));
+bool PrivateConnector::Retired(const ServerFile& server) {
+  if (!Replaced(server)) return false;
+  const common::Channel old = common::Channel::Local(server.address, server.cookie);
+  machine::v1::Server::Stub stub(old.grpc());
+  machine::v1::ServerInfo info;
+  grpc::ClientContext info_context;
+  old.Prepare(info_context, kInfoTimeout);
+  if (!stub.GetServerInfo(&info_context, {}, &info).ok() || info.active_operations() > 0) {
+    return false;  // The newer build takes over when the old one is idle.
   }
-  return Use(*std::move(server));
+  machine::v1::ShutdownRequest request;
+  request.set_drain(true);
+  google::protobuf::Empty empty;
+  grpc::ClientContext context;
+  old.Prepare(context, kShutdownTimeout);
+  stub.Shutdown(&context, request, &empty);
+  return AwaitEnd(server, absl::Now() + kShutdownTimeout);
 }
 
 absl::StatusOr<common::UniqueFd> PrivateConnector::Lock(absl::Time deadline) {
@@ -185,7 +221,7 @@ absl::StatusOr<common::UniqueFd> PrivateConnector::Lock(absl::Time deadline) {
   return lock;
 }
 
-absl::Status PrivateConnector::Start(absl::Time deadline) {
+absl::Status PrivateConnector::Start(absl::Time deadline, int64_t& holder) {
   DM_RETURN_IF_ERROR(options_.program.status());
   const common::UniqueFd log(
       open(log_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
@@ -210,10 +246,11 @@ absl::Status PrivateConnector::Start(absl::Time deadline) {
                       common::Annotate(common::Process::Spawn(spawn), "starting the orchestrator"));
   process.Detach();
   child_end.reset();
-  return AwaitReady(ready.get(), deadline, log_start);
+  return AwaitReady(ready.get(), deadline, log_start, holder);
 }
 
-absl::Status PrivateConnector::AwaitReady(int ready_fd, absl::Time deadline, int64_t log_start) {
+absl::Status PrivateConnector::AwaitReady(int ready_fd, absl::Time deadline, int64_t log_start,
+                                          int64_t& holder) {
   std::string line;
   absl::Time next_notice = absl::Now() + options_.notice_interval;
   while (!absl::StrContains(line, '\n')) {
@@ -238,6 +275,12 @@ absl::Status PrivateConnector::AwaitReady(int ready_fd, absl::Time deadline, int
   }
   absl::string_view text = absl::StripSuffix(line, "\n");
   if (text == "ready") return absl::OkStatus();
+  if (absl::ConsumePrefix(&text, "busy ")) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(text, absl::MaxSplits(": ", 1));
+    if (!absl::SimpleAtoi(parts.first, &holder)) holder = 0;
+    return absl::AbortedError(absl::StrCat("the orchestrator cannot start: ", parts.second));
+  }
   absl::ConsumePrefix(&text, "error: ");
   return absl::FailedPreconditionError(absl::StrCat("the orchestrator cannot start: ", text));
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -43,16 +44,24 @@ class PrivateConnector final : public Connector {
 
  private:
   absl::StatusOr<common::Channel> Use(ServerFile server);
-  /// Takes the lock, looks again, and starts the program when nobody else did.
+  /// Takes the lock, looks again, and starts the program when nobody else did; one that is ending
+  /// is waited for.
   absl::StatusOr<common::Channel> StartOrFind();
   absl::StatusOr<common::UniqueFd> Lock(absl::Time deadline);
-  absl::Status Start(absl::Time deadline);
-  /// Waits for the ready line of the child on `ready_fd`.
-  absl::Status AwaitReady(int ready_fd, absl::Time deadline, int64_t log_start);
-  /// Whether `server` runs another build than the one to start, and could be stopped.
+  /// Starts the program and waits until it serves. FAILED_PRECONDITION with its own words when it
+  /// cannot; ABORTED when process `holder` (0: unknown) has the store; UNAVAILABLE when it ended
+  /// without a word.
+  absl::Status Start(absl::Time deadline, int64_t& holder);
+  /// Waits for the ready line of the child on `ready_fd`; errors as Start() has them.
+  absl::Status AwaitReady(int ready_fd, absl::Time deadline, int64_t log_start, int64_t& holder);
+  /// Whether `server` runs another build than the one to start.
   bool Replaced(const ServerFile& server);
+  /// Whether `server` was Replaced(), had nothing to do, and has been stopped for that.
+  bool Retired(const ServerFile& server);
   /// Waits until `server` has ended or its file is another one's.
   bool AwaitEnd(const ServerFile& server, absl::Time deadline);
+  /// Waits until process `pid` has ended or `is_over`; says so after a while.
+  bool AwaitEnd(int64_t pid, absl::Time deadline, absl::FunctionRef<bool()> is_over);
   /// What the log holds after `start`, its last lines only.
   std::string LogTail(int64_t start) const;
 

@@ -129,8 +129,7 @@ class EventsCommand final : public Command {
           Read(context, current, channel, request, json, once ? &reached : nullptr);
       if (current.interrupted() || reached) return absl::OkStatus();
       const bool lagged = common::ReasonOf(status) == machine::v1::ERROR_REASON_WATCH_LAGGED;
-      // A server that ends may cancel its calls.
-      if (absl::IsUnavailable(status) || absl::IsCancelled(status)) {
+      if (context.orchestrator.LostBy(status) || absl::IsCancelled(status)) {
         DM_RETURN_IF_ERROR(context.orchestrator.Recover(channel, status, kPatience));
         absl::SleepFor(kPause);
       } else if (!lagged && !status.ok()) {

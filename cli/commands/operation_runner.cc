@@ -113,8 +113,8 @@ absl::StatusOr<Operation> OperationRunner::Follow(Active& active) {
     if (left()) break;
     fruitless = sequence > before ? 0 : fruitless + 1;
     const bool lagged = common::ReasonOf(status) == machine::v1::ERROR_REASON_WATCH_LAGGED;
-    // A server that ends may cancel its calls; what this program cancels has left().
-    const bool gone = absl::IsUnavailable(status) || absl::IsCancelled(status);
+    // What this program cancels has left().
+    const bool gone = context_.orchestrator.LostBy(status) || absl::IsCancelled(status);
     if (fruitless > kMaxFruitlessStreams || !(status.ok() || lagged || gone)) {
       return common::Annotate(status.ok() ? absl::InternalError("the orchestrator's events end "
                                                                 "before the operation does")

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "cli/commands/errors.h"
 #include "cli/commands/machines.h"
 #include "cli/output/terminal.h"
@@ -188,13 +189,14 @@ absl::StatusOr<int> RunSession(CommandContext& context, const std::string& machi
                                const SessionOptions& options) {
   if (!IsMachineName(machine)) return GetMachine(context, machine, {}).status();
   const ExecRequest start = StartRequest(context, machine, options);
-  for (bool repeated = false;; repeated = true) {
+  const absl::Time give_up = absl::Now() + Orchestrator::kRepeatFor;
+  for (;;) {
     DM_ASSIGN_OR_RETURN(const common::Channel channel, context.orchestrator.channel());
     bool begun = false;
     const absl::StatusOr<int> exit = Converse(context, channel, start, begun);
     // Only a session that never began may be tried on another orchestrator.
-    if (exit.ok() || begun || repeated || !absl::IsUnavailable(exit.status()) ||
-        common::ReasonOf(exit.status()) != machine::v1::ERROR_REASON_UNSPECIFIED) {
+    if (exit.ok() || begun || absl::Now() > give_up ||
+        !context.orchestrator.LostBy(exit.status())) {
       return exit.ok() ? exit : ExecError(exit.status(), machine);
     }
     DM_RETURN_IF_ERROR(context.orchestrator.Recover(channel, exit.status()));

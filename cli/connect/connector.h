@@ -19,8 +19,10 @@ class Connector {
   /// A connection. It need not have been tried: the first call shows whether it works.
   virtual absl::StatusOr<common::Channel> Connect() = 0;
 
-  /// A connection after a call on the last one failed with `cause`, an UNAVAILABLE. Waits up to
-  /// `patience` for the orchestrator to come back. `cause`, or more about it, when there is none.
+  /// A connection after a call on the last one failed with `cause`, as one does whose orchestrator
+  /// ends. Waits up to `patience` for a remote orchestrator to come back; a private one is waited
+  /// for as long as it may take to end, and then started anew. `cause`, or more about it, when
+  /// there is none.
   virtual absl::StatusOr<common::Channel> Reconnect(const absl::Status& cause,
                                                     absl::Duration patience) = 0;
 

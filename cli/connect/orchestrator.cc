@@ -14,6 +14,14 @@ absl::StatusOr<common::Channel> Orchestrator::channel() {
   return *channel_;
 }
 
+bool Orchestrator::LostBy(const absl::Status& status) const {
+  const machine::v1::ErrorReason reason = common::ReasonOf(status);
+  if (reason == machine::v1::ERROR_REASON_SHUTTING_DOWN) return true;
+  if (reason != machine::v1::ERROR_REASON_UNSPECIFIED) return false;
+  if (absl::IsUnavailable(status)) return true;
+  return is_private() && (absl::IsCancelled(status) || absl::IsUnauthenticated(status));
+}
+
 absl::Status Orchestrator::Recover(const common::Channel& failed, const absl::Status& cause,
                                    absl::Duration patience) {
   absl::MutexLock lock(&mu_);

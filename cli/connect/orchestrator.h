@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "cli/connect/connector.h"
 #include "services/common/rpc/channel.h"
@@ -24,13 +25,18 @@ class Orchestrator {
   /// How long a call may take that reads or records.
   static constexpr absl::Duration kCallTimeout = absl::Seconds(30);
 
-  /// Makes a unary call; Service is the proto's, `method` its stub's. A call that failed because
-  /// the orchestrator is gone is repeated once: reads may be, and mutations carry a request_id.
+  /// How long a call is repeated while orchestrators end and others start.
+  static constexpr absl::Duration kRepeatFor = absl::Minutes(2);
+
+  /// Makes a unary call; Service is the proto's, `method` its stub's. A call that a private
+  /// orchestrator did not answer because it was ending is made again on the next one: reads may be,
+  /// and mutations carry a request_id.
   template <typename Service, typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (Service::Stub::*method)(grpc::ClientContext*,
                                                                       const Request&, Response*),
                                 const Request& request, absl::Duration timeout = kCallTimeout) {
-    for (bool repeated = false;; repeated = true) {
+    const absl::Time give_up = absl::Now() + kRepeatFor;
+    for (;;) {
       absl::StatusOr<common::Channel> channel = this->channel();
       if (!channel.ok()) return channel.status();
       typename Service::Stub stub(channel->grpc());
@@ -40,16 +46,21 @@ class Orchestrator {
       const absl::Status status =
           common::FromGrpcStatus((stub.*method)(&context, request, &response));
       if (status.ok()) return response;
-      if (repeated || !absl::IsUnavailable(status)) return status;
+      if (!LostBy(status) || absl::Now() > give_up) return status;
       if (absl::Status lost = Recover(*channel, status); !lost.ok()) return lost;
     }
   }
 
+  /// Whether a call that was not cancelled here ended with `status` because its orchestrator ends
+  /// or is gone, and not because that answered so. A private one that ends may also cancel its
+  /// calls, and the one that follows on its socket takes another cookie.
+  bool LostBy(const absl::Status& status) const;
+
   /// The connection, for streams.
   absl::StatusOr<common::Channel> channel();
 
-  /// After a call on `failed` ended with `cause`, an UNAVAILABLE: OK when channel() now gives a
-  /// connection that is worth a try, else why there is none.
+  /// After a call on `failed` ended with `cause`, for which LostBy() holds: OK when channel() now
+  /// gives a connection that is worth a try, else why there is none.
   absl::Status Recover(const common::Channel& failed, const absl::Status& cause,
                        absl::Duration patience = absl::ZeroDuration());
 

@@ -555,7 +555,11 @@ int Main(int argc, char** argv) {
   const absl::Status status = orchestrator.Start();
   if (!status.ok()) {
     log.Error(status.message());
-    TellReady(has_ready_fd, absl::StrCat("error: ", status.message()));
+    // A client can wait for an orchestrator that is about to end.
+    const std::optional<std::string> holder = HolderOfSqliteStore(status);
+    TellReady(has_ready_fd,
+              absl::StrCat(holder.has_value() ? absl::StrCat("busy ", *holder) : "error", ": ",
+                           status.message()));
     _exit(1);
   }
   TellReady(has_ready_fd, "ready");

@@ -117,7 +117,9 @@ TEST_F(AccessTest, EveryMethodForEveryRole) {
   }
   const common::Channel stranger = common::Channel::Tls(
       address(), {.ca_pem = common::ReadFile(Credential("ada", "ca.pem")).value_or("")});
+  constexpr const char* kRoles[] = {"", "viewer", "operator", "admin"};
   int methods = 0;
+  int with_details = 0;
   for (const auto* service : orchestrator::ServedServices()) {
     for (int i = 0; i < service->method_count(); ++i, ++methods) {
       const MethodDescriptor& method = *service->method(i);
@@ -140,10 +142,19 @@ TEST_F(AccessTest, EveryMethodForEveryRole) {
                   allowed)
             << path << " as " << users[rank].second << ": " << status.error_code() << " "
             << status.error_message();
+        if (allowed) continue;
+        EXPECT_THAT(status.error_message(), HasSubstr(absl::StrCat("role ", kRoles[needed])))
+            << path;
+        const absl::Status details = common::FromGrpcStatus(status);
+        if (common::ReasonOf(details) != machine::v1::ERROR_REASON_ROLE_REQUIRED) continue;
+        ++with_details;
+        EXPECT_EQ(common::ErrorMetadataOf(details, "method"), path.substr(1));
+        EXPECT_EQ(common::ErrorMetadataOf(details, "role"), kRoles[needed]) << path;
       }
     }
   }
   EXPECT_GT(methods, 40);
+  EXPECT_GT(with_details, 20);
   for (const char* unknown :
        {"/machine.v1.Machines/Nothing", "/x.Y/Z", "/grpc.channelz.v1.Channelz/GetServers"}) {
     EXPECT_EQ(CallRaw(channels[3], unknown, "", kCallTimeout).error_code(),

@@ -381,5 +381,44 @@ TEST_F(OperateTest, AWatchOfAnOperationHasEachEventOnceAcrossKills) {
   }
 }
 
+// ---- The end in order
+
+TEST_F(OperateTest, SigtermUnderLoadFailsNoCommandAndMakesEachMachineOnce) {
+  constexpr int kRounds = 3;
+  constexpr int kWorkers = 4;
+  constexpr int kEach = 4;
+  ASSERT_EQ(Run("ls").exit_code, 0);
+  std::atomic<int> done = 0;
+  std::thread signaller([&] {
+    for (int round = 1; round <= kRounds; ++round) {
+      // In the middle of the work, each time.
+      Eventually(kLimit, [&] { return done >= round * kWorkers * kEach / (kRounds + 1); });
+      std::optional<ProcessName> serving;
+      EXPECT_TRUE(
+          Eventually(kLimit, [&] { return (serving = world_.Orchestrator()).has_value(); }));
+      world_.SignalAll("machine-orchestrator", SIGTERM);
+      EXPECT_TRUE(
+          Eventually(kLimit, [&] { return !common::IsAlive(serving->pid, serving->start_time); }));
+    }
+  });
+  const std::vector<Outcome> outcomes = AllAtOnce(kWorkers, [&](int worker) {
+    Outcome outcome;
+    for (int i = 0; i < kEach; ++i) {
+      outcome = Run(CreateNone(absl::StrCat("w", worker, "-", i)));
+      if (outcome.exit_code != 0) break;
+      ++done;
+    }
+    return outcome;
+  });
+  done = kWorkers * kEach;
+  signaller.join();
+  for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.exit_code, 0) << outcome;
+  const std::vector<std::string> names = absl::StrSplit(Run("ls -q").out, '\n', absl::SkipEmpty());
+  EXPECT_EQ(names.size(), static_cast<size_t>(kWorkers * kEach));
+  const auto creates = nlohmann::json::parse(Run("ops ls --all -o json").out);
+  EXPECT_EQ(creates.size(), names.size());
+  for (const auto& create : creates) EXPECT_EQ(create.value("state", ""), "done") << create;
+}
+
 }  // namespace
 }  // namespace machine::tests

@@ -35,15 +35,15 @@ const FixedRule kFixedRules[] = {
     {"/google.longrunning.Operations/ListOperations",
      {Who::kRole, machine::v1::ROLE_VIEWER, Scope::kList, false}},
     {"/google.longrunning.Operations/GetOperation",
-     {Who::kRole, machine::v1::ROLE_VIEWER, Scope::kOperation, false}},
+     {Who::kRole, machine::v1::ROLE_VIEWER, Scope::kOperation, false, true}},
     {"/google.longrunning.Operations/WaitOperation",
-     {Who::kRole, machine::v1::ROLE_VIEWER, Scope::kOperation, false}},
+     {Who::kRole, machine::v1::ROLE_VIEWER, Scope::kOperation, false, true}},
     {"/google.longrunning.Operations/CancelOperation",
-     {Who::kRole, machine::v1::ROLE_OPERATOR, Scope::kOperation, true}},
+     {Who::kRole, machine::v1::ROLE_OPERATOR, Scope::kOperation, true, true}},
     {"/google.longrunning.Operations/DeleteOperation",
-     {Who::kRole, machine::v1::ROLE_OPERATOR, Scope::kOperation, true}},
+     {Who::kRole, machine::v1::ROLE_OPERATOR, Scope::kOperation, true, true}},
     {"/machine.v1.OperationEvents/WatchOperation",
-     {Who::kRole, machine::v1::ROLE_VIEWER, Scope::kOperation, false}},
+     {Who::kRole, machine::v1::ROLE_VIEWER, Scope::kOperation, false, true}},
     {"/grpc.health.v1.Health/Check", {Who::kAnyUser}},
     {"/grpc.health.v1.Health/Watch", {Who::kAnyUser}},
     {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", {Who::kAnyUser}},
@@ -92,6 +92,7 @@ MethodRule RuleOf(const MethodDescriptor& method) {
   // What viewers may do changes nothing. Keys of machines are worth an entry, too.
   const bool changes = !options.idempotent() && rule.role != machine::v1::ROLE_VIEWER;
   rule.audited = changes || method.name() == "GetAccessBundle";
+  rule.refused_with_details = rule.scope == Scope::kMachine && !method.client_streaming();
   return rule;
 }
 

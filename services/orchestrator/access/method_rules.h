@@ -42,6 +42,9 @@ struct MethodRule {
   Scope scope = Scope::kNone;
   /// Each call leaves an entry in the audit log.
   bool audited = false;
+  /// The role is asked about once the one request is there, which is emptied for who lacks it: for
+  /// methods that do nothing for a request that names nothing.
+  bool refused_with_details = false;
 };
 
 /// Rules by "/package.Service/Method".

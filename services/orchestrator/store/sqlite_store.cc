@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "services/common/file/file.h"
 #include "services/common/status/status.h"
@@ -20,6 +22,7 @@ namespace machine::orchestrator {
 namespace {
 
 constexpr size_t kMaxIdleReaders = 4;
+constexpr char kHolderPayload[] = "store-holder";
 constexpr absl::Duration kCheckBudget = absl::Milliseconds(100);
 
 absl::Status OpenFailure(absl::string_view path) {
@@ -64,6 +67,12 @@ absl::Status Create(const std::string& path, const std::string& folder) {
 
 }  // namespace
 
+std::optional<std::string> HolderOfSqliteStore(const absl::Status& error) {
+  const std::optional<absl::Cord> pid = error.GetPayload(kHolderPayload);
+  if (!pid.has_value()) return std::nullopt;
+  return std::string(*pid);
+}
+
 // The lock ends with the process, however that ends; the file only tells others whose it is.
 absl::StatusOr<common::UniqueFd> LockSqliteStore(absl::string_view path) {
   const std::string lock_path = absl::StrCat(path, ".lock");
@@ -72,9 +81,11 @@ absl::StatusOr<common::UniqueFd> LockSqliteStore(absl::string_view path) {
     if (errno != EWOULDBLOCK) return OpenFailure(lock_path);
     char pid[16] = {};
     const ssize_t size = pread(fd.get(), pid, sizeof(pid) - 1, 0);
-    return absl::FailedPreconditionError(
+    absl::Status in_use = absl::FailedPreconditionError(
         absl::StrCat("the store ", path, " is in use by ",
                      size > 0 ? absl::StrCat("process ", pid) : "another process"));
+    in_use.SetPayload(kHolderPayload, absl::Cord(size > 0 ? pid : "0"));
+    return in_use;
   }
   const std::string pid = absl::StrCat(getpid());
   if (ftruncate(fd.get(), 0) != 0 ||

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +23,10 @@ namespace machine::orchestrator {
 /// Keeps every other process from the store at `path` as long as it lives; FAILED_PRECONDITION when
 /// another has it.
 absl::StatusOr<common::UniqueFd> LockSqliteStore(absl::string_view path);
+
+/// The id of the process that has the store, "0" where it is not known, from that
+/// FAILED_PRECONDITION; none for any other error.
+std::optional<std::string> HolderOfSqliteStore(const absl::Status& error);
 
 /// A Store in a file, which no other process may have open (it is locked by PATH.lock).
 ///

@@ -154,6 +154,8 @@ TEST_F(SqliteStoreTest, ASecondOpenerLearnsWhoHasIt) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(status.message(),
             absl::StrCat("the store ", path_, " is in use by process ", holder.pid()));
+  EXPECT_EQ(HolderOfSqliteStore(status), absl::StrCat(holder.pid()));
+  EXPECT_EQ(HolderOfSqliteStore(absl::FailedPreconditionError("another")), std::nullopt);
 }
 
 TEST_F(SqliteStoreTest, TheLockEndsWithAKilledProcess) {
