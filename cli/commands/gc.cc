@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/machines.h"
 #include "cli/output/table.h"
@@ -63,13 +64,32 @@ class GcCommand final : public Command {
     if (!args.String("credential").empty()) {
       request.set_credential(absl::StrCat("credentials/", args.String("credential")));
     }
-    DM_ASSIGN_OR_RETURN(const common::Channel channel, context.orchestrator.channel());
+    std::string rows;
+    bool failed = false;
+    absl::Status status;
+    for (const absl::Time give_up = absl::Now() + Orchestrator::kRepeatFor;;) {
+      DM_ASSIGN_OR_RETURN(const common::Channel channel, context.orchestrator.channel());
+      status = Collect(channel, request, rows, failed);
+      if (!context.orchestrator.LostBy(status) || absl::Now() > give_up) break;
+      DM_RETURN_IF_ERROR(context.orchestrator.Recover(channel, status));
+      // What was removed is not there again; what was only looked at is.
+      if (request.dry_run()) rows.clear();
+    }
+    if (!rows.empty()) context.console.Out(AlignColumns(absl::StrCat(kHeader, rows)));
+    if (rows.empty() && status.ok()) context.console.Out("There are no orphans.\n");
+    DM_RETURN_IF_ERROR(status);
+    return failed ? kExitError : kExitOk;
+  }
+
+ private:
+  // One call to its end; a row for each orphan, and whether one of them stays.
+  static absl::Status Collect(const common::Channel& channel,
+                              const machine::v1::CollectOrphansRequest& request, std::string& rows,
+                              bool& failed) {
     Orphans::Stub stub(channel.grpc());
     grpc::ClientContext call;
     channel.Prepare(call, absl::InfiniteDuration());
     const auto reader = stub.CollectOrphans(&call, request);
-    std::string rows;
-    bool failed = false;
     Orphan orphan;
     while (reader->Read(&orphan)) {
       failed = failed || orphan.has_error();
@@ -77,11 +97,7 @@ class GcCommand final : public Command {
                       orphan.machine_id().empty() ? orphan.machine_uid() : orphan.machine_id(),
                       "\t", StateWord(orphan.state()), "\t", Result(orphan), "\n");
     }
-    const absl::Status status = common::FromGrpcStatus(reader->Finish());
-    if (!rows.empty()) context.console.Out(AlignColumns(absl::StrCat(kHeader, rows)));
-    if (rows.empty() && status.ok()) context.console.Out("There are no orphans.\n");
-    DM_RETURN_IF_ERROR(status);
-    return failed ? kExitError : kExitOk;
+    return common::FromGrpcStatus(reader->Finish());
   }
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/errors.h"
@@ -133,23 +134,37 @@ class LogsCommand final : public Command {
     operation.metadata().UnpackTo(&metadata);
     context.console.Out(absl::StrCat(TimeText(metadata.create_time()), " ", metadata.verb(),
                                      operation.done() ? "" : " (goes on)", "\n"));
-    DM_ASSIGN_OR_RETURN(const common::Channel channel, context.orchestrator.channel());
-    machine::v1::OperationEvents::Stub stub(channel.grpc());
-    grpc::ClientContext call;
     const bool cut = !operation.done() && !follow;
-    channel.Prepare(call, cut ? kReplayTime : absl::InfiniteDuration());
     machine::v1::WatchOperationRequest request;
     request.set_name(operation.name());
+    absl::Status status;
+    for (absl::Time give_up = absl::Now() + Orchestrator::kRepeatFor;;) {
+      DM_ASSIGN_OR_RETURN(const common::Channel channel, context.orchestrator.channel());
+      const int64_t before = request.after_sequence();
+      status = PrintEvents(context, channel, request, cut);
+      if (request.after_sequence() > before) give_up = absl::Now() + Orchestrator::kRepeatFor;
+      if (!context.orchestrator.LostBy(status) || absl::Now() > give_up) break;
+      DM_RETURN_IF_ERROR(context.orchestrator.Recover(channel, status));
+    }
+    return cut && absl::IsDeadlineExceeded(status) ? absl::OkStatus() : status;
+  }
+
+  // One stream to its end; `request` then asks for what comes after it.
+  static absl::Status PrintEvents(CommandContext& context, const common::Channel& channel,
+                                  machine::v1::WatchOperationRequest& request, bool cut) {
+    machine::v1::OperationEvents::Stub stub(channel.grpc());
+    grpc::ClientContext call;
+    channel.Prepare(call, cut ? kReplayTime : absl::InfiniteDuration());
     const auto reader = stub.WatchOperation(&call, request);
     OperationEvent event;
     while (reader->Read(&event)) {
+      request.set_after_sequence(event.sequence());
       const std::string text =
           event.has_operation() ? EndText(event.operation()) : EventText(event, context.debug);
       if (text.empty()) continue;
       context.console.Out(absl::StrCat(TimeText(event.time()), "   ", text, "\n"));
     }
-    const absl::Status status = common::FromGrpcStatus(reader->Finish());
-    return cut && absl::IsDeadlineExceeded(status) ? absl::OkStatus() : status;
+    return common::FromGrpcStatus(reader->Finish());
   }
 };
 

@@ -189,6 +189,9 @@ TEST_F(KillsTest, RemovalIsCarriedThroughByTheNextOrchestrator) {
 }
 
 // ---- Provision, upgrade and regenerate-certs, at each point of orchestrator and provisioner
+//
+// Their steps ask the provisioner only (services/orchestrator/engine/verbs), so a driver has no
+// point there to die at. One that dies meanwhile must make no difference.
 
 TEST_F(KillsTest, WhatIsDoneOnTheHostIsCarriedThroughWhereverItIsKilled) {
   struct Verb {
@@ -201,6 +204,10 @@ TEST_F(KillsTest, WhatIsDoneOnTheHostIsCarriedThroughWhereverItIsKilled) {
   for (const Verb& verb :
        {Verb{"provision ", "provision", "Provision"}, Verb{"upgrade ", "upgrade", "Upgrade"},
         Verb{"regenerate-certs -f ", "regenerate-certs", "ConfigureTls"}}) {
+    RunningCommand beside_a_dead_driver = world_.Begin(absl::StrCat(verb.command, box_->name()));
+    world_.SignalAll("machine-driver-docker", SIGKILL);
+    const Outcome without_driver = beside_a_dead_driver.Wait();
+    EXPECT_EQ(without_driver.exit_code, 0) << without_driver;
     for (const bool provisioner : {false, true}) {
       for (const char* const at : {"before_effect", "after_effect", "after_commit"}) {
         ASSERT_TRUE(world_.StopOrchestrator());

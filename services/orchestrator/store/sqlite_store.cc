@@ -68,7 +68,7 @@ absl::Status Create(const std::string& path, const std::string& folder) {
 }  // namespace
 
 std::optional<std::string> HolderOfSqliteStore(const absl::Status& error) {
-  const std::optional<absl::Cord> pid = error.GetPayload(kHolderPayload);
+  const auto pid = error.GetPayload(kHolderPayload);
   if (!pid.has_value()) return std::nullopt;
   return std::string(*pid);
 }
