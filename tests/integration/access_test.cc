@@ -467,13 +467,14 @@ TEST_F(AccessTest, TheAuditLogTellsWhoDidWhatAndShowsThatItWasChanged) {
     // Without sequence, date, time and peer.
     lines.push_back(absl::StrCat(words[3], " ", words[4], " ", words[5], " ", words[6]));
   }
-  EXPECT_THAT(lines, ElementsAre("local machine.v1.Access/CreateJoinToken users/ada OK",
-                                 "- machine.v1.Access/Join users/ada OK",
-                                 "local machine.v1.Access/CreateJoinToken users/vera OK",
-                                 "- machine.v1.Access/Join users/vera OK",
-                                 "ada machine.v1.Machines/CreateMachine machines/dev OK",
-                                 "vera machine.v1.Machines/DeleteMachine - PERMISSION_DENIED",
-                                 "ada machine.v1.Machines/DeleteMachine machines/dev OK"));
+  EXPECT_THAT(lines,
+              ElementsAre("local machine.v1.Access/CreateJoinToken users/ada OK",
+                          "- machine.v1.Access/Join users/ada OK",
+                          "local machine.v1.Access/CreateJoinToken users/vera OK",
+                          "- machine.v1.Access/Join users/vera OK",
+                          "ada machine.v1.Machines/CreateMachine machines/dev OK",
+                          "vera machine.v1.Machines/DeleteMachine machines/dev PERMISSION_DENIED",
+                          "ada machine.v1.Machines/DeleteMachine machines/dev OK"));
   EXPECT_THAT(RunAs("ada", "audit --verify").out, HasSubstr("The audit log is whole: 7 entries"));
   EXPECT_THAT(RunAs("vera", "audit").err, HasSubstr("needs the role admin"));
 
