@@ -172,6 +172,41 @@ TEST_F(HypervDriverTest, AnImageIsFetchedOnceCheckedAndKept) {
   EXPECT_EQ(driver_->Create(Call(), machine_).status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(HypervDriverTest, AnImageThatAnotherDriverFetchesIsWaitedFor) {
+  const std::string digest = common::Sha256Hex("raw");
+  for (const bool finishes : {true, false}) {
+    SCOPED_TRACE(finishes);
+    const std::string url = absl::StrCat("https://images/", finishes ? "a" : "b", ".raw");
+    host_.Change([&](Json& all) {
+      all["urls"][url] = {{"size", 1 << 20}, {"head", "raw"}, {"digest", digest}};
+      all["orders"] = {{"held", 7}, {"held_finishes", finishes}};
+    });
+    const int before = host_.Runs("fetch");
+    Use({Option("hyper-v-image", url),
+         Option("hyper-v-image-checksum", absl::StrCat("sha256:", digest))});
+    EXPECT_EQ(Create().state(), MACHINE_STATE_RUNNING);
+    // The other one has it; or has given up, and this one fetches it in its two turns.
+    EXPECT_EQ(host_.Runs("fetch") - before, finishes ? 8 : 9);
+    ASSERT_TRUE(driver_->Remove(Call(), machine_).ok());
+  }
+}
+
+TEST_F(HypervDriverTest, AWholeImageThatWasNotCheckedYetIsNotFetchedAgain) {
+  const std::string digest = common::Sha256Hex("raw");
+  const std::string url = "https://images/debian.raw";
+  host_.Change([&](Json& all) {
+    all["urls"][url] = {{"size", 1 << 20}, {"head", "raw"}, {"digest", digest}};
+  });
+  Use({Option("hyper-v-image", url),
+       Option("hyper-v-image-checksum", absl::StrCat("sha256:", digest))});
+  host_.Order("fails", "digest");
+  EXPECT_FALSE(driver_->Create(Call(), machine_).ok());
+  host_.Order("fails", "");
+  const int before = host_.Runs("fetch");
+  EXPECT_EQ(Create().state(), MACHINE_STATE_RUNNING);
+  EXPECT_EQ(host_.Runs("fetch") - before, 1) << "only told that nothing is left";
+}
+
 TEST_F(HypervDriverTest, AnImageThatDoesNotFitIsRefused) {
   Use({Option("hyper-v-image", host_.image()), Option("hyper-v-disk-size", 512)});
   EXPECT_THAT(driver_->Create(Call(), machine_).status().message(), HasSubstr("1024 MiB"));

@@ -24,10 +24,15 @@ constexpr absl::Duration kLongestCopy = absl::Minutes(30);
 constexpr int kTurnSeconds = 10;
 // In a row, without a byte.
 constexpr int kMostFruitless = 5;
+// More than a turn of another driver, or its look at the digest, takes.
+constexpr int kLockSeconds = 300;
 constexpr int kCurlHttpError = 22;
 constexpr int kCurlTimeIsUp = 28;
 constexpr int64_t kMib = int64_t{1} << 20;
 constexpr size_t kSector = 512;
+// Beside an image: what is there of it before it is whole, and the lock of those who fetch it.
+constexpr char kPart[] = ".part";
+constexpr char kLock[] = ".lock";
 
 template <typename T>
 T Field(const Json& rows, const char* key, T otherwise) {
@@ -36,6 +41,8 @@ T Field(const Json& rows, const char* key, T otherwise) {
   if (it == rows[0].end()) return otherwise;
   if constexpr (std::is_same_v<T, std::string>) {
     return it->is_string() ? it->template get<T>() : otherwise;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return it->is_boolean() ? it->template get<T>() : otherwise;
   } else {
     return it->is_number() ? it->template get<T>() : otherwise;
   }
@@ -117,24 +124,44 @@ absl::StatusOr<std::string> Images::Fetch(common::CallScope& call,
     }
     DM_RETURN_IF_ERROR(
         powershell_.Run(call, kWriteScript, {{"folder", folder_ + "\\cache"}}).status());
-    const std::string part = path + ".part";
-    DM_RETURN_IF_ERROR(Download(call, source, part));
-    DM_RETURN_IF_ERROR(CheckDigest(call, source, part));
-    return powershell_.Run(call, kMoveScript, {{"path", part}, {"to", path}}).status();
+    const absl::Status finished = Finish(call, source, path);
+    if (finished.ok()) return finished;
+    // Another driver may have taken the file to where it belongs.
+    DM_RETURN_IF_ERROR(call.Check());
+    DM_ASSIGN_OR_RETURN(const int64_t taken, SizeOf(call, path, nullptr));
+    return taken >= 0 ? absl::OkStatus() : finished;
   }));
   return path;
 }
 
+absl::Status Images::Finish(common::CallScope& call, const hypervisor::ImageSource& source,
+                            const std::string& path) {
+  DM_RETURN_IF_ERROR(Download(call, source, path));
+  DM_RETURN_IF_ERROR(CheckDigest(call, source, path));
+  return powershell_
+      .Run(call, kMoveScript,
+           {{"path", path + kPart}, {"to", path}, {"lock", path + kLock}, {"wait", kLockSeconds}},
+           kLongestCopy)
+      .status();
+}
+
 absl::Status Images::Download(common::CallScope& call, const hypervisor::ImageSource& source,
-                              const std::string& part) {
+                              const std::string& path) {
   const std::string what = absl::StrCat("Downloading ", hypervisor::BaseName(source.url), "...");
   call.Info(what);
   int64_t before = 0;
   for (int fruitless = 0;;) {
-    DM_ASSIGN_OR_RETURN(
-        const Json fetched,
-        powershell_.Run(call, kFetchScript,
-                        {{"url", source.url}, {"path", part}, {"seconds", kTurnSeconds}}));
+    DM_ASSIGN_OR_RETURN(const Json fetched, powershell_.Run(call, kFetchScript,
+                                                            {{"url", source.url},
+                                                             {"path", path + kPart},
+                                                             {"to", path},
+                                                             {"lock", path + kLock},
+                                                             {"wait", kTurnSeconds},
+                                                             {"seconds", kTurnSeconds}}));
+    if (Field<bool>(fetched, "busy", false)) {
+      call.Progress(absl::StrCat(what, " by another driver"));
+      continue;
+    }
     const int code = Field<int>(fetched, "code", -1);
     if (code == 0) return absl::OkStatus();
     const int64_t now = Field<int64_t>(fetched, "size", 0);
@@ -143,6 +170,10 @@ absl::Status Images::Download(common::CallScope& call, const hypervisor::ImageSo
     const std::string words = absl::StrCat(
         "fetching ", source.url, ": ",
         absl::StripAsciiWhitespace(Field<std::string>(fetched, "words", "no curl.exe")));
+    // Nothing is left to ask for: an earlier run, or another driver, has got the rest.
+    if (code == kCurlHttpError && now > 0 && absl::StrContains(words, "416")) {
+      return absl::OkStatus();
+    }
     if (code == kCurlHttpError && absl::StrContains(words, "404")) {
       return absl::NotFoundError(words);
     }
@@ -156,7 +187,7 @@ absl::Status Images::Download(common::CallScope& call, const hypervisor::ImageSo
 }
 
 absl::Status Images::CheckDigest(common::CallScope& call, const hypervisor::ImageSource& source,
-                                 const std::string& part) {
+                                 const std::string& path) {
   if (source.checksum.empty()) return absl::OkStatus();
   std::string expected = absl::AsciiStrToLower(source.checksum);
   if (!absl::StartsWith(expected, "sha256:") && !absl::StartsWith(expected, "sha512:")) {
@@ -171,15 +202,22 @@ absl::Status Images::CheckDigest(common::CallScope& call, const hypervisor::Imag
   }
   call.Progress("Checking the image...");
   const std::pair<std::string, std::string> parts = absl::StrSplit(expected, ':');
-  DM_ASSIGN_OR_RETURN(
-      const Json seen,
-      powershell_.Run(call, kDigestScript,
-                      {{"path", part}, {"algorithm", absl::AsciiStrToUpper(parts.first)}},
-                      kLongestCopy));
+  DM_ASSIGN_OR_RETURN(const Json seen,
+                      powershell_.Run(call, kDigestScript,
+                                      {{"path", path + kPart},
+                                       {"algorithm", absl::AsciiStrToUpper(parts.first)},
+                                       {"lock", path + kLock},
+                                       {"wait", kLockSeconds}},
+                                      kLongestCopy));
   const std::string digest =
       !seen.empty() && seen[0].is_string() ? seen[0].get<std::string>() : std::string();
   if (digest == parts.second) return absl::OkStatus();
-  DM_RETURN_IF_ERROR(powershell_.Run(call, kMoveScript, {{"path", part}}).status());
+  DM_RETURN_IF_ERROR(
+      powershell_
+          .Run(call, kMoveScript,
+               {{"path", path + kPart}, {"lock", path + kLock}, {"wait", kLockSeconds}},
+               kLongestCopy)
+          .status());
   return absl::FailedPreconditionError(
       absl::StrCat(source.url, " has another digest than expected: ", parts.first, ":", digest,
                    " instead of ", expected, "; it was deleted"));

@@ -18,7 +18,8 @@ namespace machine::driver::hyperv {
 /// ("Virtual Hard Disk Image Format Specification", 2006, Hard Disk Footer Format).
 std::string VhdFooter(uint64_t size);
 
-/// Images that were fetched once by a host and are shared by its machines.
+/// Images that were fetched once by a host and are shared by its machines, also by those of several
+/// drivers: whoever writes to a file or reads its digest holds a lock on that host meanwhile.
 class Images {
  public:
   /// `powershell` outlives it. `folder` is the driver's own on that host.
@@ -36,10 +37,13 @@ class Images {
                         int64_t size_mib);
 
  private:
+  // These three with the path that the image is to have.
+  absl::Status Finish(common::CallScope& call, const hypervisor::ImageSource& source,
+                      const std::string& path);
   absl::Status Download(common::CallScope& call, const hypervisor::ImageSource& source,
-                        const std::string& part);
+                        const std::string& path);
   absl::Status CheckDigest(common::CallScope& call, const hypervisor::ImageSource& source,
-                           const std::string& part);
+                           const std::string& path);
   absl::StatusOr<int64_t> SizeOf(common::CallScope& call, const std::string& path,
                                  std::string* head);
 

@@ -27,6 +27,15 @@ constexpr char kAfter[] =
   USE_HYPERV         \
   "$m=Get-VM|Where-Object{($_.Path+'\\').StartsWith($a.folder+'\\','OrdinalIgnoreCase')};"
 
+// Has a lock of $a.lock in $l within $a.wait seconds; Windows frees it with this process, however
+// that ends. Other errors than that another one has it are thrown.
+#define LOCK_IMAGE                                                                    \
+  "$l=$null;$t=[DateTime]::UtcNow.AddSeconds($a.wait);"                               \
+  "while(-not $l){try{$l=[IO.File]::Open($a.lock,'OpenOrCreate','ReadWrite','None')}" \
+  "catch [IO.IOException]{if([DateTime]::UtcNow -gt $t){break};Start-Sleep -Milliseconds 300}};"
+
+#define LOCK_IMAGE_OR_FAIL LOCK_IMAGE "if(-not $l){throw 'another driver works on this image'};"
+
 }  // namespace
 
 const char kFactsScript[] =
@@ -66,21 +75,23 @@ const char kStatScript[] =
     "else{@{size=-1;head=''}}";
 
 // With Stop, PowerShell 5.1 would make an exception of the first line on curl's standard error.
-const char kFetchScript[] =
-    "$ErrorActionPreference='Continue';"
+const char kFetchScript[] = LOCK_IMAGE
+    "if(-not $l){@{code=0;busy=$true}}"
+    "elseif(Test-Path -LiteralPath $a.to){@{code=0}}"
+    "else{$ErrorActionPreference='Continue';"
     "$e=& curl.exe --silent --show-error --fail --location --continue-at - --max-time $a.seconds "
     "--output $a.path -- $a.url 2>&1|ForEach-Object{[string]$_}|Out-String;"
     "$s=0;if(Test-Path -LiteralPath $a.path){$s=(Get-Item -LiteralPath $a.path).Length};"
-    "@{code=$LASTEXITCODE;size=$s;words=$e}";
+    "@{code=$LASTEXITCODE;size=$s;words=$e}}";
 
 const char kTextScript[] =
     "$t=& curl.exe --silent --fail --location --max-time 60 -- $a.url|Out-String;"
     "@{code=$LASTEXITCODE;text=$t}";
 
 const char kDigestScript[] =
-    "(Get-FileHash -LiteralPath $a.path -Algorithm $a.algorithm).Hash.ToLower()";
+    LOCK_IMAGE_OR_FAIL "(Get-FileHash -LiteralPath $a.path -Algorithm $a.algorithm).Hash.ToLower()";
 
-const char kMoveScript[] =
+const char kMoveScript[] = LOCK_IMAGE_OR_FAIL
     "if($a.to){Move-Item -LiteralPath $a.path -Destination $a.to -Force}"
     "elseif(Test-Path -LiteralPath $a.path){Remove-Item -LiteralPath $a.path -Force}";
 

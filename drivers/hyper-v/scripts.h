@@ -22,13 +22,13 @@ extern const char kNamesScript[];
 extern const char kWriteScript[];
 /// Size of a file, and its first bytes; -1 for none.
 extern const char kStatScript[];
-/// One turn of a download by curl.exe.
+/// One turn of a download by curl.exe, alone on the file; done when the whole is there already.
 extern const char kFetchScript[];
 /// Text of a small file at a URL.
 extern const char kTextScript[];
-/// Digest of a file.
+/// Digest of a file, alone on it.
 extern const char kDigestScript[];
-/// Gives a file another name.
+/// Gives a file another name, alone on it; without one, deletes it.
 extern const char kMoveScript[];
 /// Makes a VHDX of an image, with another size.
 extern const char kDiskScript[];

@@ -62,6 +62,7 @@ const std::map<std::string, std::set<std::string>>& Cmdlets() {
       {"Out-String", {}},
       {"Remove-Item", {"LiteralPath", "Force", "Recurse"}},
       {"Select-Object", {"First"}},
+      {"Start-Sleep", {"Milliseconds"}},
       {"Test-Path", {"LiteralPath"}},
       {"Where-Object", {}},
   };

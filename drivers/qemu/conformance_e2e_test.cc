@@ -117,5 +117,13 @@ TEST_F(ConformanceE2eTest, ADriverKilledInACreateLeavesWhatTheNextOneFinishes) {
   conformance::ExpectKillsBetweenEventsAreMended(driver_, world, 5);
 }
 
+TEST_F(ConformanceE2eTest, ADriverKilledInAChangeOfPowerLeavesWhatTheNextOneFinishes) {
+  const conformance::KillWorld world = {
+      .running = [this](const std::string& uid) { return Running(uid).size(); },
+      .left = [this](const std::string& uid) { return driver_.FoldersOf(uid); }};
+  conformance::ExpectKillsInPowerAreMended(driver_, world);
+  EXPECT_TRUE(fs::is_empty(driver_.MachineFolder("")));
+}
+
 }  // namespace
 }  // namespace machine::driver::qemu

@@ -53,6 +53,10 @@ TEST_F(QemuProcessTest, ADriverKilledAroundAnEffectLeavesOneMachineOrNone) {
   conformance::ExpectKillsAroundEffectsAreMended(driver_, world_);
 }
 
+TEST_F(QemuProcessTest, ADriverKilledInAChangeOfPowerLeavesWhatTheNextOneFinishes) {
+  conformance::ExpectKillsInPowerAreMended(driver_, world_);
+}
+
 TEST_F(QemuProcessTest, MachinesOutliveTheDriver) {
   const std::string uid = "2d5f7ad8-3a2f-4f6e-9d51-0d1c5d3a9b04";
   driver_.Start();

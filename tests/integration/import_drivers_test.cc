@@ -1,4 +1,5 @@
 // A store with a machine of each driver of the original, taken over with the real drivers.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -173,6 +174,19 @@ json DriverOf(const std::string& store, const std::string& name) {
   const std::string path = absl::StrCat(store, "/machines/", name, "/config.json");
   const json config = json::parse(common::ReadFile(path).value_or("null"), nullptr, false);
   return config.is_object() ? config.value("Driver", json()) : json();
+}
+
+TEST_F(ImportDriversTest, ADriverIsFoundByTheNameOfTheOriginalsLaterReleases) {
+  Install("hyper-v");
+  const Outcome help = Run("create -d hyperv -h");
+  EXPECT_EQ(help.exit_code, 0) << help;
+  EXPECT_EQ(help.out, Run("create -d hyper-v -h").out);
+  EXPECT_THAT(help.out, testing::HasSubstr("--hyperv-virtual-switch"));
+  const std::string refused = " --hyperv-memory 1 dev";
+  const Outcome created = Run("create -d hyperv" + refused);
+  EXPECT_NE(created.exit_code, 0);
+  EXPECT_THAT(created.err, testing::HasSubstr("--hyper-v-memory")) << "by the driver itself";
+  EXPECT_EQ(created.err, Run("create -d hyper-v" + refused).err);
 }
 
 TEST_F(ImportDriversTest, EveryDriversMachinesAreTakenOverAndGivenBack) {

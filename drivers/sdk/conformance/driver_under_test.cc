@@ -4,11 +4,9 @@
 #include <signal.h>
 
 #include <filesystem>
-#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "driver/v1/driver.grpc.pb.h"
 #include "drivers/sdk/test_machine.h"
 #include "services/common/status/grpc_status.h"
 
@@ -28,14 +26,6 @@ constexpr absl::Duration kLimit = absl::Minutes(2);
   machine.set_ssh_public_key(std::string(kTestKey));
   for (const machine::v1::OptionValue& option : options) *machine.add_options() = option;
   return machine;
-}
-
-// Reads events to the end; `heard` gets their number so far.
-absl::Status ReadToTheEnd(grpc::ClientReader<::driver::v1::ActionEvent>& reader,
-                          const std::function<void(int)>& heard) {
-  ::driver::v1::ActionEvent event;
-  for (int events = 1; reader.Read(&event); ++events) heard(events);
-  return common::FromGrpcStatus(reader.Finish());
 }
 
 }  // namespace
@@ -63,29 +53,67 @@ std::vector<std::string> DriverUnderTest::FoldersOf(absl::string_view uid) const
   return {folder};
 }
 
+absl::Status DriverUnderTest::Act(
+    std::optional<int> kill_after,
+    const std::function<Reader(::driver::v1::Driver::Stub&, grpc::ClientContext&)>& begin) const {
+  grpc::ClientContext context;
+  const common::Channel channel = process_->Channel();
+  channel.Prepare(context, kLimit);
+  const auto stub = ::driver::v1::Driver::NewStub(channel.grpc());
+  const Reader reader = begin(*stub, context);
+  ::driver::v1::ActionEvent event;
+  for (int events = 1; reader->Read(&event); ++events) {
+    if (kill_after == events) Kill();
+  }
+  return common::FromGrpcStatus(reader->Finish());
+}
+
 absl::Status DriverUnderTest::Create(const std::string& uid, int token,
                                      std::optional<int> kill_after) const {
   ::driver::v1::CreateRequest request;
   *request.mutable_machine() = Ref(uid, token, options_);
-  grpc::ClientContext context;
-  const common::Channel channel = process_->Channel();
-  channel.Prepare(context, kLimit);
-  const auto stub = ::driver::v1::Driver::NewStub(channel.grpc());
-  const auto reader = stub->Create(&context, request);
-  return ReadToTheEnd(*reader, [&](int events) {
-    if (kill_after == events) Kill();
-  });
+  return Act(kill_after, [&](auto& stub, auto& context) { return stub.Create(&context, request); });
 }
 
-absl::Status DriverUnderTest::Remove(const std::string& uid, int token) const {
+absl::Status DriverUnderTest::Remove(const std::string& uid, int token,
+                                     std::optional<int> kill_after) const {
   ::driver::v1::RemoveRequest request;
   *request.mutable_machine() = Ref(uid, token, options_);
+  return Act(kill_after, [&](auto& stub, auto& context) { return stub.Remove(&context, request); });
+}
+
+absl::Status DriverUnderTest::Power(Verb verb, const std::string& uid, int token,
+                                    std::optional<int> kill_after) const {
+  const auto send = [&](auto request, auto method) {
+    *request.mutable_machine() = Ref(uid, token, options_);
+    return Act(kill_after,
+               [&](auto& stub, auto& context) { return (stub.*method)(&context, request); });
+  };
+  using Stub = ::driver::v1::Driver::Stub;
+  switch (verb) {
+    case Verb::kStart:
+      return send(::driver::v1::StartRequest(), &Stub::Start);
+    case Verb::kStop:
+      return send(::driver::v1::StopRequest(), &Stub::Stop);
+    case Verb::kKill:
+      return send(::driver::v1::KillRequest(), &Stub::Kill);
+    case Verb::kRestart:
+      return send(::driver::v1::RestartRequest(), &Stub::Restart);
+  }
+  return absl::InternalError("no such verb");
+}
+
+machine::v1::MachineState DriverUnderTest::StateOf(const std::string& uid) const {
+  ::driver::v1::InspectRequest request;
+  *request.mutable_machine() = Ref(uid, 0, options_);
+  ::driver::v1::InspectResponse response;
   grpc::ClientContext context;
   const common::Channel channel = process_->Channel();
   channel.Prepare(context, kLimit);
-  const auto stub = ::driver::v1::Driver::NewStub(channel.grpc());
-  const auto reader = stub->Remove(&context, request);
-  return ReadToTheEnd(*reader, [](int) {});
+  const absl::Status status = common::FromGrpcStatus(
+      ::driver::v1::Driver::NewStub(channel.grpc())->Inspect(&context, request, &response));
+  EXPECT_TRUE(status.ok()) << status;
+  return response.observation().state();
 }
 
 }  // namespace machine::driver::conformance

@@ -2,6 +2,7 @@
 #ifndef DRIVERS_SDK_CONFORMANCE_DRIVER_UNDER_TEST_H_
 #define DRIVERS_SDK_CONFORMANCE_DRIVER_UNDER_TEST_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "driver/v1/driver.grpc.pb.h"
 #include "drivers/sdk/conformance/driver_process.h"
 #include "machine/v1/machine.pb.h"
 
@@ -41,9 +43,25 @@ class DriverUnderTest {
   /// Kills the driver after `kill_after` events.
   absl::Status Create(const std::string& uid, int token,
                       std::optional<int> kill_after = std::nullopt) const;
-  absl::Status Remove(const std::string& uid, int token) const;
+  absl::Status Remove(const std::string& uid, int token,
+                      std::optional<int> kill_after = std::nullopt) const;
+
+  enum class Verb { kStart, kStop, kKill, kRestart };
+  /// The same of a change of power.
+  absl::Status Power(Verb verb, const std::string& uid, int token,
+                     std::optional<int> kill_after = std::nullopt) const;
+
+  /// What it says of the machine; UNSPECIFIED, and a failed test, when it cannot tell.
+  machine::v1::MachineState StateOf(const std::string& uid) const;
 
  private:
+  using Reader = std::unique_ptr<grpc::ClientReader<::driver::v1::ActionEvent>>;
+
+  // Reads the events of what `begin` begins to the end.
+  absl::Status Act(
+      std::optional<int> kill_after,
+      const std::function<Reader(::driver::v1::Driver::Stub&, grpc::ClientContext&)>& begin) const;
+
   const std::string name_;
   const std::string folder_;
   const std::vector<machine::v1::OptionValue> options_;

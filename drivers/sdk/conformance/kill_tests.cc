@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -64,6 +66,78 @@ void ExpectKillsAroundEffectsAreMended(DriverUnderTest& driver, const KillWorld&
     unsetenv("MACHINE_FAILPOINTS");
     driver.Start();
     ExpectRemoved(driver, world, uid);
+  }
+}
+
+void ExpectKillsInPowerAreMended(DriverUnderTest& driver, const KillWorld& world) {
+  using Verb = DriverUnderTest::Verb;
+  struct Row {
+    const char* method;
+    std::optional<Verb> verb;  // None for a remove.
+    bool runs_before;
+    bool runs_after;
+  };
+  const Row rows[] = {{"Stop", Verb::kStop, true, false},
+                      {"Start", Verb::kStart, false, true},
+                      {"Kill", Verb::kKill, true, false},
+                      {"Restart", Verb::kRestart, true, true},
+                      {"Remove", std::nullopt, true, false}};
+  const std::string uid = Uid(4, 1);
+  int token = 0;
+  // What the killed driver has begun may come to its end meanwhile: a guest that shuts down, a
+  // program that goes to the background and is two for a moment.
+  const auto expect_what_there_is = [&] {
+    for (int look = 1;; ++look) {
+      const size_t running = world.running(uid);
+      const auto state = driver.StateOf(uid);
+      const bool agree =
+          running <= 1 && (state == machine::v1::MACHINE_STATE_RUNNING) == (running == 1);
+      if (!agree && look < kMostCalls) continue;
+      EXPECT_TRUE(agree) << running << " run, the driver says " << state;
+      return running;
+    }
+  };
+  for (const Row& row : rows) {
+    for (const char* const point :
+         {"first event", "before_effect", "after_effect", "after_commit"}) {
+      SCOPED_TRACE(absl::StrCat(row.method, ": ", point));
+      driver.Start();
+      absl::Status status = driver.Create(uid, ++token);
+      EXPECT_TRUE(status.ok()) << status;
+      status = driver.Power(row.runs_before ? Verb::kStart : Verb::kKill, uid, ++token);
+      EXPECT_TRUE(status.ok()) << status;
+      EXPECT_EQ(world.running(uid), row.runs_before ? 1U : 0U);
+
+      const auto act = [&](std::optional<int> kill_after) {
+        return row.verb.has_value() ? driver.Power(*row.verb, uid, ++token, kill_after)
+                                    : driver.Remove(uid, ++token, kill_after);
+      };
+      const bool at_event = absl::string_view(point) == "first event";
+      if (at_event) {
+        act(1).IgnoreError();  // It may have been done by the time the signal comes.
+        driver.Kill();         // Until it is waited for, its pid stays its own.
+      } else {
+        setenv("MACHINE_FAILPOINTS", absl::StrCat("driver.", row.method, ".", point).c_str(), 1);
+        driver.Start();
+        unsetenv("MACHINE_FAILPOINTS");
+        status = act(std::nullopt);
+        EXPECT_FALSE(status.ok() && absl::string_view(point) != "after_commit") << "not killed";
+      }
+      driver.Start();
+      const size_t running = expect_what_there_is();
+      if (absl::string_view(point) == "before_effect") {
+        EXPECT_EQ(running, row.runs_before ? 1U : 0U);
+      } else if (!at_event) {
+        EXPECT_EQ(running, row.runs_after ? 1U : 0U);
+      }
+      status = act(std::nullopt);
+      EXPECT_TRUE(status.ok()) << status;
+      EXPECT_EQ(expect_what_there_is(), row.runs_after ? 1U : 0U);
+      if (!row.verb.has_value()) {
+        EXPECT_THAT(world.left(uid), IsEmpty());
+      }
+      if (testing::Test::HasFailure()) return;
+    }
   }
 }
 

@@ -11,6 +11,10 @@ namespace {
 
 constexpr size_t kDefaultPage = 100;
 
+// What a driver is called here, by the name that some releases of the original had for it. Who
+// makes a machine asks for the driver first and goes on with the name of the answer.
+std::string NameHere(const std::string& name) { return name == "hyperv" ? "hyper-v" : name; }
+
 void Fill(absl::string_view name, const DriverConnection& driver, machine::v1::DriverInfo& info) {
   info.set_name(std::string(name));
   info.set_version(driver.handshake().driver_version());
@@ -52,12 +56,12 @@ grpc::ServerUnaryReactor* DriversService::GetDriver(grpc::CallbackServerContext*
                                                     const machine::v1::GetDriverRequest* request,
                                                     machine::v1::DriverInfo* response) {
   auto call = common::UnaryCall::Create();
+  const std::string name = NameHere(request->name());
   drivers_.GetDriver(
-      request->name(),
-      [this, call, request, response](absl::StatusOr<std::shared_ptr<DriverConnection>> driver) {
+      name, [this, call, name, response](absl::StatusOr<std::shared_ptr<DriverConnection>> driver) {
         if (driver.ok()) {
-          Fill(request->name(), **driver, *response);
-          drivers_.AddStatus(request->name(), *response);
+          Fill(name, **driver, *response);
+          drivers_.AddStatus(name, *response);
         }
         call->Reply(driver.status());
       });

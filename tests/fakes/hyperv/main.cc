@@ -1,7 +1,8 @@
 // Stands for powershell.exe on a Windows host with Hyper-V. It takes only the driver's own scripts,
 // letter by letter, with arguments of the right types; what it knows is in
 // $FAKE_HYPERV_DIR/state.json: machines by folder, files, urls, switches, and orders of tests
-// (ignores_stop, no_address, fails: a script's name, no_hyperv, not_allowed, chatters).
+// (ignores_stop, no_address, fails: a script's name, no_hyperv, not_allowed, chatters; held: so
+// many times another driver has the lock of an image, held_finishes: and has the image in the end).
 //
 // What the scripts may call is held against Microsoft's reference in
 // drivers/hyper-v/scripts_test.cc. Properties of a machine (State, Path, Notes, Id, NetworkAdapters
@@ -58,7 +59,7 @@ class FakeHyperv {
     if (script == "stat") return Stat();
     if (script == "fetch") return Fetch();
     if (script == "text") return {{"code", 0}, {"text", state_["urls"].value(Text("url"), "")}};
-    if (script == "digest") return state_["files"].at(Text("path"))["digest"];
+    if (script == "digest") return Digest();
     if (script == "move") return Move();
     if (script == "disk") return Disk();
     if (script == "make") return Make();
@@ -135,8 +136,35 @@ class FakeHyperv {
             {"head", absl::Base64Escape((*file)["head"].get<std::string>())}};
   }
 
+  // Whoever touches a file of the cache waits for a lock beside it.
+  void NeedLock() const {
+    Number("wait", 1);
+    const std::string part = Text("path");
+    if (!absl::EndsWith(part, ".part") ||
+        Text("lock") != part.substr(0, part.size() - 5) + ".lock") {
+      throw Refused("another lock than other drivers take");
+    }
+  }
+
+  Json Digest() const {
+    NeedLock();
+    const auto file = state_["files"].find(Text("path"));
+    if (file == state_["files"].end()) throw Refused("no such file", "FileNotFound");
+    return (*file)["digest"];
+  }
+
   Json Fetch() {
     Number("seconds", 1);
+    NeedLock();
+    const int held = state_["orders"].value("held", 0);
+    if (held > 0) {
+      state_["orders"]["held"] = held - 1;
+      if (held == 1 && Ordered("held_finishes")) {
+        state_["files"][Text("to")] = state_["urls"][Text("url")];
+      }
+      return {{"code", 0}, {"busy", true}};
+    }
+    if (state_["files"].contains(Text("to"))) return {{"code", 0}};
     const auto url = state_["urls"].find(Text("url"));
     if (url == state_["urls"].end()) {
       return {{"code", 22}, {"size", 0}, {"words", "The requested URL returned error: 404"}};
@@ -144,13 +172,18 @@ class FakeHyperv {
     // The first turn does not get all.
     Json& file = state_["files"][Text("path")];
     const bool first = file.is_null();
+    if (!first && file["size"] == (*url)["size"]) {
+      return {{"code", 22}, {"size", file["size"]}, {"words", "returned error: 416"}};
+    }
     file = *url;
     if (first) file["size"] = 512;
     return {{"code", first ? 28 : 0}, {"size", file["size"]}, {"words", "timed out"}};
   }
 
   Json Move() {
+    NeedLock();
     const Json file = state_["files"].value(Text("path"), Json());
+    if (file.is_null() && a_.contains("to")) throw Refused("no such file", "PathNotFound");
     state_["files"].erase(Text("path"));
     if (a_.contains("to")) state_["files"][Text("to")] = file;
     return nullptr;
