@@ -39,6 +39,7 @@
 #include "services/common/process/unique_fd.h"
 #include "services/common/rpc/channel.h"
 #include "services/common/rpc/health.h"
+#include "services/common/rpc/identity.h"
 #include "services/common/rpc/server.h"
 #include "services/common/status/status.h"
 #include "services/common/version/version.h"
@@ -499,7 +500,10 @@ int RunChild(int argc, char** argv, const ChildProgram& program, const ChildFact
   absl::StatusOr<std::unique_ptr<ChildServer>> child = factory(environment);
   if (!child.ok()) return fail(child.status());
   CertificateGuard guard;
+  std::optional<IdentityFiles> identity_files;
+  std::optional<IdentityService> identity;
   RpcServerOptions options;
+  options.services = (*child)->services();
   if (arguments.tls_cert.empty()) {
     options.address = params->listen_address();
   } else {
@@ -508,10 +512,13 @@ int RunChild(int argc, char** argv, const ChildProgram& program, const ChildFact
                                .key_path = arguments.tls_key,
                                .client_ca_path = arguments.tls_ca};
     options.guard = &guard;
+    identity_files.emplace(*options.tls);
+    if (const absl::Status status = identity_files->Recover(); !status.ok()) return fail(status);
+    identity.emplace(*identity_files);
+    options.services.push_back(&*identity);
   }
   options.cookie = params->cookie();
   options.insecure_loopback = arguments.insecure_loopback;
-  options.services = (*child)->services();
   options.metrics = &metrics;
   absl::StatusOr<std::unique_ptr<RpcServer>> server = RpcServer::Start(options);
   if (!server.ok()) return fail(server.status());
