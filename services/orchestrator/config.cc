@@ -28,6 +28,8 @@ constexpr size_t kSocketNameRoom = 28;
 constexpr absl::Duration kPrivateIdleExit = absl::Minutes(15);
 // Below it the network and a busy database would look like a dead orchestrator.
 constexpr absl::Duration kMinLeaseTime = absl::Seconds(1);
+// A driver that is being restarted must not lose its certificate meanwhile.
+constexpr absl::Duration kMinDriverCertLifetime = absl::Minutes(1);
 
 using common::Option;
 using common::OptionSource;
@@ -121,6 +123,11 @@ constexpr OptionSpec kOptions[] = {
      .live = true,
      .sample = "/etc/docker-machine/provisioner-client.key",
      .help = "The key of that certificate, PEM"},
+    {.name = "driver-cert-lifetime",
+     .value = "DURATION",
+     .sample = "19776h",
+     .help = "How long the certificates last that docker-machine driver enroll gives to drivers; "
+             "they are renewed while a third of that is left (default 19776h, 824 days)"},
     {.name = "metrics-address",
      .value = "ADDRESS",
      .sample = "127.0.0.1:7678",
@@ -248,6 +255,9 @@ absl::Status SetOption(Config& config, const Option& option) {
   if (name == "listen-plaintext") return SetPlaintext(option, config);
   if (name == "idle-exit") return SetDuration(option, absl::ZeroDuration(), config.idle_exit);
   if (name == "lease-time") return SetDuration(option, kMinLeaseTime, config.lease_time);
+  if (name == "driver-cert-lifetime") {
+    return SetDuration(option, kMinDriverCertLifetime, config.driver_cert_lifetime);
+  }
   if (name == "log-level" && !common::ParseSeverity(option.value).has_value()) {
     return absl::InvalidArgumentError(absl::StrCat(option.where, ": \"", option.value,
                                                    "\" is not debug, info, warning or error"));

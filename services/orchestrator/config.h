@@ -51,6 +51,8 @@ struct Config {
   std::string provisioner_key;
   /// How long an orchestrator on a shared store keeps operations without a sign of life.
   absl::Duration lease_time = absl::Seconds(30);
+  /// How long the certificates last that it issues to drivers elsewhere; zero for as long as usual.
+  absl::Duration driver_cert_lifetime = absl::ZeroDuration();
 
   std::string server_dir() const { return storage_path + "/server"; }
   std::string store_path() const { return server_dir() + "/store.db"; }

@@ -42,6 +42,7 @@
 #include "services/orchestrator/api/access_service.h"
 #include "services/orchestrator/api/credentials_service.h"
 #include "services/orchestrator/api/driver_certificates_service.h"
+#include "services/orchestrator/api/driver_identities_service.h"
 #include "services/orchestrator/api/drivers_service.h"
 #include "services/orchestrator/api/machines_service.h"
 #include "services/orchestrator/api/operations_service.h"
@@ -51,6 +52,7 @@
 #include "services/orchestrator/certs/certificates.h"
 #include "services/orchestrator/certs/driver_authority.h"
 #include "services/orchestrator/config.h"
+#include "services/orchestrator/drivers/identity_keeper.h"
 #include "services/orchestrator/drivers/registry.h"
 #include "services/orchestrator/drivers/supervisor.h"
 #include "services/orchestrator/engine/admission.h"
@@ -137,6 +139,7 @@ class Orchestrator {
     refresher_->Start(kRefreshInterval);
     reaper_->Start(kReaperInterval);
     cert_keeper_->Start();
+    identity_keeper_->Start();
     NoteLoad();
     // What a dashboard shows is there before it first happens.
     metrics_.Count("lease_lost_total", {}, 0);
@@ -171,6 +174,7 @@ class Orchestrator {
     refresher_->Stop();
     reaper_->Stop();
     cert_keeper_->Stop();
+    identity_keeper_->Stop();
     hub_->EndAll();
     engine_->Stop();
     server_->Shutdown(absl::Seconds(1));
@@ -250,9 +254,14 @@ class Orchestrator {
     options.orchestrator_id = store_->orchestrator_id();
     options.log_level = config_.log_level;
     supervisor_ = std::make_unique<Supervisor>(options, executor_, metrics_, log_, clock_);
-    driver_authority_ = std::make_unique<DriverAuthority>(*store_, *vault_, clock_);
+    driver_authority_ = std::make_unique<DriverAuthority>(
+        *store_, *vault_, clock_,
+        config_.driver_cert_lifetime > absl::ZeroDuration() ? config_.driver_cert_lifetime
+                                                            : kDriverLifetime);
     drivers_ = std::make_unique<DriverRegistry>(*supervisor_, *store_, *vault_, *driver_authority_,
                                                 executor_, store_->orchestrator_id());
+    identity_keeper_ = std::make_unique<IdentityKeeper>(*drivers_, *store_, *driver_authority_,
+                                                        executor_, log_, clock_);
     const EngineParts parts{.store = *store_,
                             .executor = executor_,
                             .drivers = *drivers_,
@@ -282,6 +291,7 @@ class Orchestrator {
       hub_->Apply(changes);
       engine_->Apply(changes);
       drivers_->Apply(changes);
+      identity_keeper_->Apply(changes);
       if (changes.access && gate_ != nullptr) gate_->Changed();
       if (changes.missed) {
         log_.Error("away from the store for too long: ending, to begin anew with what is there");
@@ -306,6 +316,7 @@ class Orchestrator {
     drivers_service_ = std::make_unique<DriversService>(*drivers_, index_, executor_);
     driver_certificates_service_ =
         std::make_unique<DriverCertificatesService>(*driver_authority_, executor_);
+    driver_identities_service_ = std::make_unique<DriverIdentitiesService>(*identity_keeper_);
     orphans_service_ = std::make_unique<OrphansService>(*collector_, executor_);
     credentials_service_ = std::make_unique<CredentialsService>(*credentials_, executor_);
     server_service_ =
@@ -317,11 +328,17 @@ class Orchestrator {
     common::RpcServerOptions options;
     options.address = config_.address();
     options.cookie = absl::BytesToHexString(common::RandomBytes(16));
-    options.services = {machines_service_.get(), operations_service_.get(),
-                        events_service_.get(),   sessions_service_.get(),
-                        drivers_service_.get(),  driver_certificates_service_.get(),
-                        server_service_.get(),   orphans_service_.get(),
-                        access_service_.get(),   credentials_service_.get()};
+    options.services = {machines_service_.get(),
+                        operations_service_.get(),
+                        events_service_.get(),
+                        sessions_service_.get(),
+                        drivers_service_.get(),
+                        driver_certificates_service_.get(),
+                        driver_identities_service_.get(),
+                        server_service_.get(),
+                        orphans_service_.get(),
+                        access_service_.get(),
+                        credentials_service_.get()};
     options.guard = gate_.get();
     options.plaintext_address = config_.listen_plaintext;
     if (authority_.has_value()) {
@@ -425,6 +442,7 @@ class Orchestrator {
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<DriverAuthority> driver_authority_;
   std::unique_ptr<DriverRegistry> drivers_;
+  std::unique_ptr<IdentityKeeper> identity_keeper_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Refresher> refresher_;
   std::unique_ptr<Admission> admission_;
@@ -438,6 +456,7 @@ class Orchestrator {
   std::unique_ptr<SessionsService> sessions_service_;
   std::unique_ptr<DriversService> drivers_service_;
   std::unique_ptr<DriverCertificatesService> driver_certificates_service_;
+  std::unique_ptr<DriverIdentitiesService> driver_identities_service_;
   std::unique_ptr<ServerService> server_service_;
   std::unique_ptr<OrphansService> orphans_service_;
   std::unique_ptr<CredentialsService> credentials_service_;

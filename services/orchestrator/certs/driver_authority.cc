@@ -33,7 +33,7 @@ absl::StatusOr<std::string> DriverAuthority::CaPem() {
 absl::StatusOr<common::IssuedCert> DriverAuthority::IssueDriver(
     absl::string_view request_pem, const std::vector<std::string>& hosts) {
   DM_ASSIGN_OR_RETURN(const common::CertAuthority ca, Ca());
-  return ca.SignServerRequest(request_pem, hosts, kDriverLifetime);
+  return ca.SignServerRequest(request_pem, hosts, lifetime_);
 }
 
 absl::StatusOr<common::IssuedCert> DriverAuthority::IssueCaller() {

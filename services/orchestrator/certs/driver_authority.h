@@ -18,7 +18,8 @@
 
 namespace machine::orchestrator {
 
-/// A driver's certificate is renewed by hand, so it lasts as long as an engine's.
+/// Drivers that cannot renew theirs must not need a visit often, so it lasts as long as an
+/// engine's.
 inline constexpr absl::Duration kDriverLifetime = absl::Hours(24 * 824);
 /// The orchestrator makes itself a new one for each connection.
 inline constexpr absl::Duration kDriverCallerLifetime = absl::Hours(24 * 365);
@@ -28,10 +29,14 @@ inline constexpr absl::Duration kDriverCallerLifetime = absl::Hours(24 * 365);
 /// needed, its key sealed. Thread-safe. Blocks.
 class DriverAuthority {
  public:
-  /// All three outlive it.
+  /// `store`, `vault` and `clock` outlive it.
   DriverAuthority(Store& store, const SecretVault& vault,
-                  const common::Clock& clock = common::Clock::Real())
-      : store_(store), vault_(vault), clock_(clock) {}
+                  const common::Clock& clock = common::Clock::Real(),
+                  absl::Duration lifetime = kDriverLifetime)
+      : store_(store), vault_(vault), clock_(clock), lifetime_(lifetime) {}
+
+  /// Of the certificates of drivers.
+  absl::Duration lifetime() const { return lifetime_; }
 
   absl::StatusOr<std::string> CaPem();
 
@@ -49,6 +54,7 @@ class DriverAuthority {
   Store& store_;
   const SecretVault& vault_;
   const common::Clock& clock_;
+  const absl::Duration lifetime_;
   absl::Mutex mu_;
   std::optional<common::CertAuthority> ca_ ABSL_GUARDED_BY(mu_);
 };

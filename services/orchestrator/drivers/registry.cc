@@ -1,5 +1,7 @@
 #include "services/orchestrator/drivers/registry.h"
 
+#include <grpc/grpc_security_constants.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -26,18 +28,25 @@ absl::Status UnknownDriver(absl::string_view name) {
                        {{"driver", std::string(name)}});
 }
 
+std::string ShownCertificate(const grpc::ClientContext& context) {
+  const auto shown = context.auth_context()->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  return shown.empty() ? "" : std::string(shown[0].data(), shown[0].size());
+}
+
 std::string SecretOwner(absl::string_view driver) { return absl::StrCat("drivers/", driver); }
 
 }  // namespace
 
 DriverConnection::DriverConnection(common::Channel channel, std::shared_ptr<Child> child,
                                    ::driver::v1::HandshakeResponse handshake,
-                                   std::vector<machine::v1::FlagSpec> flags)
+                                   std::vector<machine::v1::FlagSpec> flags,
+                                   std::string certificate_pem)
     : channel_(std::move(channel)),
       child_(std::move(child)),
       stub_(::driver::v1::Driver::NewStub(channel_.grpc())),
       handshake_(std::move(handshake)),
-      flags_(std::move(flags)) {}
+      flags_(std::move(flags)),
+      certificate_pem_(std::move(certificate_pem)) {}
 
 bool DriverConnection::Can(::driver::v1::Capability capability) const {
   const auto& capabilities = handshake_.capabilities();
@@ -141,8 +150,7 @@ void DriverRegistry::Connect(const std::string& name, const std::shared_ptr<Entr
     if (!status.ok()) connection = status;
     for (const DriverRecord& record : records) {
       if (record.name() != name) continue;
-      absl::StatusOr<common::Channel> channel = RemoteChannel(record);
-      connection = channel.ok() ? Handshake(name, *channel, nullptr) : channel.status();
+      connection = Dial(record);
     }
   }
   if (connection.ok()) {
@@ -168,6 +176,7 @@ absl::StatusOr<std::shared_ptr<DriverConnection>> DriverRegistry::Handshake(
   DM_RETURN_IF_ERROR(
       common::Annotate(common::FromGrpcStatus(stub->Handshake(&context, request, &handshake)),
                        absl::StrCat("driver ", name)));
+  std::string certificate_pem = ShownCertificate(context);
   ::driver::v1::GetCreateFlagsResponse flags;
   grpc::ClientContext flags_context;
   channel.Prepare(flags_context, kFlagsTimeout);
@@ -176,7 +185,14 @@ absl::StatusOr<std::shared_ptr<DriverConnection>> DriverRegistry::Handshake(
                        absl::StrCat("driver ", name)));
   return std::make_shared<DriverConnection>(
       std::move(channel), std::move(child), std::move(handshake),
-      std::vector<machine::v1::FlagSpec>(flags.flags().begin(), flags.flags().end()));
+      std::vector<machine::v1::FlagSpec>(flags.flags().begin(), flags.flags().end()),
+      std::move(certificate_pem));
+}
+
+absl::StatusOr<std::shared_ptr<DriverConnection>> DriverRegistry::Dial(
+    const DriverRecord& record) const {
+  DM_ASSIGN_OR_RETURN(common::Channel channel, RemoteChannel(record));
+  return Handshake(record.name(), std::move(channel), nullptr);
 }
 
 absl::StatusOr<common::Channel> DriverRegistry::RemoteChannel(const DriverRecord& record) const {
@@ -293,8 +309,7 @@ absl::StatusOr<std::shared_ptr<DriverConnection>> DriverRegistry::Register(
   DM_ASSIGN_OR_RETURN(std::string sealed, vault_.Seal(SecretOwner(request.name()), kClientKeySecret,
                                                       request.client_key_pem()));
   record.set_client_key_sealed(std::move(sealed));
-  DM_ASSIGN_OR_RETURN(common::Channel channel, RemoteChannel(record));
-  DM_ASSIGN_OR_RETURN(auto connection, Handshake(request.name(), std::move(channel), nullptr));
+  DM_ASSIGN_OR_RETURN(auto connection, Dial(record));
   DM_RETURN_IF_ERROR(store_.WriteAndWait(
       [record](StoreTransaction& transaction) { return transaction.PutDriver(record); }));
   const std::shared_ptr<Entry> entry = EntryOf(request.name());

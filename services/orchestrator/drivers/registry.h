@@ -30,12 +30,14 @@ class DriverConnection {
  public:
   DriverConnection(common::Channel channel, std::shared_ptr<Child> child,
                    ::driver::v1::HandshakeResponse handshake,
-                   std::vector<machine::v1::FlagSpec> flags);
+                   std::vector<machine::v1::FlagSpec> flags, std::string certificate_pem);
 
   const common::Channel& channel() const { return channel_; }
   ::driver::v1::Driver::Stub& stub() const { return *stub_; }
   const ::driver::v1::HandshakeResponse& handshake() const { return handshake_; }
   const std::vector<machine::v1::FlagSpec>& flags() const { return flags_; }
+  /// What it showed at the handshake; empty where there is no TLS.
+  const std::string& certificate_pem() const { return certificate_pem_; }
   bool Can(::driver::v1::Capability capability) const;
   /// Started by this orchestrator; else registered by address.
   bool is_child() const { return child_ != nullptr; }
@@ -48,6 +50,7 @@ class DriverConnection {
   const std::unique_ptr<::driver::v1::Driver::Stub> stub_;
   const ::driver::v1::HandshakeResponse handshake_;
   const std::vector<machine::v1::FlagSpec> flags_;
+  const std::string certificate_pem_;
 };
 
 /// The provisioner service of this orchestrator.
@@ -100,6 +103,9 @@ class DriverRegistry {
       const machine::v1::RegisterDriverRequest& request);
   /// Blocks. Errors: NOT_FOUND DRIVER_NOT_FOUND.
   absl::Status Unregister(absl::string_view name);
+
+  /// A connection of its own to a registered driver, which nothing else uses. Blocks.
+  absl::StatusOr<std::shared_ptr<DriverConnection>> Dial(const DriverRecord& record) const;
 
   /// From the store's listener: a registration that another orchestrator on the store has changed
   /// is read anew at the next use.
