@@ -97,7 +97,7 @@ run_tests() {
     --test_summary=terse --color=no --curses=no --show_progress_rate_limit=30 \
     --test_env=HOME --test_env=MACHINE_BED --test_env=MACHINE_BED_DOCKER_HOST \
     --test_env=MACHINE_BED_DISK --test_env=MACHINE_BED_SCRIPTS --test_env=MACHINE_PRISM \
-    --test_env=MACHINE_CLIENTS --test_env=MACHINE_MOTO_PYTHON \
+    --test_env=MACHINE_CLIENTS --test_env=MACHINE_KUBERNETES --test_env=MACHINE_MOTO_PYTHON \
     --test_env=MACHINE_VCSIM "$@" -- "${patterns[@]}" || true
 }
 
@@ -123,7 +123,8 @@ if [ -n "$e2e" ]; then
   MACHINE_VCSIM=$("$here/../tests/fakes/vcsim/install.sh") || MACHINE_VCSIM=
   export MACHINE_PRISM MACHINE_MOTO_PYTHON MACHINE_VCSIM
   MACHINE_CLIENTS=$("$here/../tests/clients/install.sh") || MACHINE_CLIENTS=
-  export MACHINE_CLIENTS
+  MACHINE_KUBERNETES=$("$here/kubernetes/tools.sh") || MACHINE_KUBERNETES=
+  export MACHINE_CLIENTS MACHINE_KUBERNETES
   step "end-to-end tests"
   # The hosts are not among a test's declared inputs, so an earlier result says nothing.
   run_tests e2e --test_tag_filters=e2e --nocache_test_results

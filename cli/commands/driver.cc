@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -6,10 +7,12 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/driver_enrolment.h"
 #include "cli/output/data_format.h"
 #include "cli/output/table.h"
+#include "machine/v1/driver_identities.grpc.pb.h"
 #include "machine/v1/drivers.grpc.pb.h"
 #include "services/common/file/file.h"
 #include "services/common/status/status.h"
@@ -17,6 +20,8 @@
 namespace machine::cli {
 namespace {
 
+using machine::v1::DriverIdentities;
+using machine::v1::DriverIdentity;
 using machine::v1::DriverInfo;
 using machine::v1::Drivers;
 
@@ -38,32 +43,62 @@ absl::string_view StateWord(const DriverInfo& driver) {
   }
 }
 
-// Why the driver cannot be used, or what went wrong with it last.
-std::string Trouble(const DriverInfo& driver) {
-  return driver.unsupported_reason().empty() ? driver.last_error().message()
-                                             : driver.unsupported_reason();
+// Empty where none was seen.
+std::string ExpireTime(const DriverIdentity& identity) {
+  if (!identity.has_expire_time()) return "";
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ",
+                          absl::FromUnixSeconds(identity.expire_time().seconds()),
+                          absl::UTCTimeZone());
+}
+
+// Why the driver cannot be used, or what went wrong with it last, or soon will.
+std::string Trouble(const DriverInfo& driver, const DriverIdentity& identity) {
+  if (!driver.unsupported_reason().empty()) return driver.unsupported_reason();
+  if (!driver.last_error().message().empty()) return driver.last_error().message();
+  if (!identity.due()) return identity.error();
+  return absl::StrCat("its certificate ends at ", ExpireTime(identity), ": renew it",
+                      identity.error().empty() ? "" : absl::StrCat(" (", identity.error(), ")"));
+}
+
+// Of registered drivers, by name; none from an orchestrator that does not tell.
+absl::StatusOr<std::map<std::string, DriverIdentity>> Identities(CommandContext& context) {
+  const auto answer = context.orchestrator.Call<DriverIdentities>(
+      &DriverIdentities::Stub::ListDriverIdentities, machine::v1::ListDriverIdentitiesRequest());
+  std::map<std::string, DriverIdentity> identities;
+  if (absl::IsUnimplemented(answer.status())) return identities;
+  DM_RETURN_IF_ERROR(answer.status());
+  for (const DriverIdentity& identity : answer->identities()) {
+    identities[identity.driver()] = identity;
+  }
+  return identities;
 }
 
 absl::Status List(CommandContext& context, std::optional<DataFormat> format) {
   auto data = nlohmann::ordered_json::array();
-  std::string text = "NAME\tVERSION\tSTATE\tPID\tRESTARTS\tADDRESS\tERRORS\n";
+  std::string text = "NAME\tVERSION\tSTATE\tPID\tRESTARTS\tADDRESS\tCERTIFICATE ENDS\tERRORS\n";
+  DM_ASSIGN_OR_RETURN(auto identities, Identities(context));
   machine::v1::ListDriversRequest request;
   do {
     DM_ASSIGN_OR_RETURN(const machine::v1::ListDriversResponse page,
                         context.orchestrator.Call<Drivers>(&Drivers::Stub::ListDrivers, request));
     for (const DriverInfo& driver : page.drivers()) {
       const std::string state(StateWord(driver));
-      const std::string trouble = Trouble(driver);
+      const DriverIdentity& identity = identities[driver.name()];
+      const std::string expire_time = ExpireTime(identity);
+      const std::string trouble = Trouble(driver, identity);
       data.push_back({{"name", driver.name()},
                       {"version", driver.version()},
                       {"state", state},
                       {"pid", driver.pid()},
                       {"restarts", driver.restarts()},
                       {"address", driver.address()},
+                      {"certificate_expire_time", expire_time},
+                      {"certificate_renewed_automatically", identity.renewed_automatically()},
                       {"error", trouble}});
       absl::StrAppend(&text, driver.name(), "\t", driver.version(), "\t", state, "\t",
                       driver.pid() == 0 ? "" : absl::StrCat(driver.pid()), "\t", driver.restarts(),
-                      "\t", driver.address(), "\t", trouble.substr(0, trouble.find('\n')), "\n");
+                      "\t", driver.address(), "\t", expire_time, "\t",
+                      trouble.substr(0, trouble.find('\n')), "\n");
     }
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
@@ -178,9 +213,9 @@ class DriverCommand final : public Command {
         .details =
             "A driver may run close to its hypervisor. enroll installs it on that host over ssh, "
             "as root\nor by sudo: its program, a systemd unit, and a certificate of the "
-            "orchestrator's. Again, it\nrenews the certificate without a restart, or replaces "
-            "the program. Nobody but this\norchestrator can use the driver. rm --host removes all "
-            "of it.\n\nWithout ssh, run\n"
+            "orchestrator's, which renews\nit in time. Again, it replaces the program, and the "
+            "certificate at once. Nobody but this\norchestrator can use the driver. rm --host "
+            "removes all of it.\n\nWithout ssh, run\n"
             "  machine-driver-NAME --listen HOST:PORT --tls-cert FILE --tls-key FILE --tls-ca "
             "FILE\n"
             "there and register it here under any name; the same driver on several hosts under "

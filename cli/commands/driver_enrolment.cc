@@ -41,7 +41,7 @@ constexpr absl::Duration kPause = absl::Milliseconds(200);
 
 // Run on the host by root, in the folder of the files that came with it.
 constexpr char kInstall[] = R"sh(set -eu
-name=$1 driver=$2
+name=$1 driver=$2 owner=$3
 die() { echo "$*" >&2; exit 1; }
 command -v systemctl >/dev/null || die "this host has no systemd: run machine-driver-$driver yourself, and use docker-machine driver register"
 folder=/etc/docker-machine/drivers/$name
@@ -69,10 +69,17 @@ else
   done
   [ -x "$program" ] || die "machine-driver-$driver is installed neither here nor where docker-machine runs: name it with --program"
 fi
+# As a program of the hypervisor makes it when it is installed.
+group=$(sed -n 's/^SupplementaryGroups=//p' near-hypervisor.conf)
+[ -z "$group" ] || getent group "$group" >/dev/null ||
+  die "this host has no group $group: install what machine-driver-$driver uses there first"
+id "$owner" >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /nonexistent \
+  --shell /usr/sbin/nologin --comment "docker-machine driver" "$owner"
 install -d -m 0755 /etc/docker-machine /etc/docker-machine/drivers
-install -d -m 0700 "$folder"
+install -d -m 0700 -o "$owner" -g "$owner" "$folder"
+rm -f "$folder/cert.pem.next"
 for file in ca.pem key.pem cert.pem; do
-  install -m 0600 $file "$folder/$file.new"
+  install -m 0600 -o "$owner" -g "$owner" $file "$folder/$file.new"
 done
 for file in ca.pem key.pem cert.pem; do
   mv "$folder/$file.new" "$folder/$file"
@@ -114,6 +121,13 @@ case $program in
     rmdir /usr/local/lib/docker-machine 2>/dev/null || true ;;
 esac
 rmdir /etc/docker-machine/drivers /etc/docker-machine 2>/dev/null || true
+# What instances have left there is not this command's to remove.
+[ ! -e "/var/lib/docker-machine-driver-$name" ] ||
+  find "/var/lib/docker-machine-driver-$name" -depth -type d -empty -delete
+# The packages' user stays theirs.
+[ -e /usr/lib/sysusers.d/docker-machine-server.conf ] || [ -e /etc/docker-machine/drivers ] ||
+  [ -n "$(find /var/lib -maxdepth 1 -name 'docker-machine-driver-*')" ] ||
+  userdel docker-machine-driver 2>/dev/null || true
 )sh";
 
 // Unpacks what comes on standard input, and runs install.sh there by root.
@@ -123,6 +137,10 @@ constexpr char kUnpack[] =
     "elif command -v sudo >/dev/null; then sudo -n sh run.sh; "
     "else echo 'root is needed, or sudo' >&2; exit 1; fi";
 
+std::string Folder(const DriverEnrolment& enrolment) {
+  return "/etc/docker-machine/drivers/" + enrolment.name;
+}
+
 // The unit of the packages, as one of a single driver: its program may be anywhere.
 std::string Unit(const DriverEnrolment& enrolment) {
   return absl::StrReplaceAll(
@@ -130,8 +148,30 @@ std::string Unit(const DriverEnrolment& enrolment) {
       {{"/usr/libexec/docker-machine/machine-driver-%i", "@PROGRAM@"}, {"%i", enrolment.name}});
 }
 
+// What its kind of driver needs beside the sandbox of the unit, and what an enrolled one does: it
+// is there as long as the host is, and writes its certificate anew.
+std::string DropIn(const DriverEnrolment& enrolment) {
+  constexpr std::pair<absl::string_view, absl::string_view> kDropIns[] = {
+      {"docker", kDriverDocker},
+      {"qemu", kDriverQemu},
+      {"virtualbox", kNearHypervisor},
+      {"vmwarefusion", kNearHypervisor},
+  };
+  std::string text;
+  for (const auto& [driver, drop_in] : kDropIns) {
+    if (driver == enrolment.driver) text = absl::StrCat(drop_in, "\n");
+  }
+  return absl::StrCat(
+      text, "[Service]\nRestart=always\nRestartSec=2s\nReadWritePaths=", Folder(enrolment), "\n");
+}
+
+// Who runs it, and has its certificate.
+std::string Owner(const DriverEnrolment& enrolment) {
+  return absl::StrContains(DropIn(enrolment), "\nUser=root\n") ? "root" : "docker-machine-driver";
+}
+
 std::string Config(const DriverEnrolment& enrolment) {
-  const std::string folder = "/etc/docker-machine/drivers/" + enrolment.name;
+  const std::string folder = Folder(enrolment);
   return absl::StrCat("listen: \"[::]:", enrolment.port, "\"\ntls-cert: ", folder,
                       "/cert.pem\ntls-key: ", folder, "/key.pem\ntls-ca: ", folder,
                       "/ca.pem\ndata-dir: /var/lib/docker-machine-driver-", enrolment.name, "\n");
@@ -292,10 +332,11 @@ absl::Status EnrolDriver(CommandContext& context, const DriverEnrolment& enrolme
   DM_RETURN_IF_ERROR(staging.Write("key.pem", key.key_pem.view()));
   DM_RETURN_IF_ERROR(staging.Write("unit", Unit(enrolment)));
   DM_RETURN_IF_ERROR(staging.Write("config", Config(enrolment)));
-  DM_RETURN_IF_ERROR(staging.Write("near-hypervisor.conf", kNearHypervisor));
-  // Both are plain words.
-  DM_RETURN_IF_ERROR(staging.Write(
-      "run.sh", absl::StrCat("set -- ", enrolment.name, " ", enrolment.driver, "\n", kInstall)));
+  DM_RETURN_IF_ERROR(staging.Write("near-hypervisor.conf", DropIn(enrolment)));
+  // All are plain words.
+  DM_RETURN_IF_ERROR(
+      staging.Write("run.sh", absl::StrCat("set -- ", enrolment.name, " ", enrolment.driver, " ",
+                                           Owner(enrolment), "\n", kInstall)));
   context.Say(absl::StrCat("Installing machine-driver-", enrolment.driver, " on ",
                            enrolment.host.destination, "...\n"));
   DM_RETURN_IF_ERROR(RunThere(context, enrolment.host, staging));

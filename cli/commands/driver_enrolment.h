@@ -41,8 +41,9 @@ struct DriverEnrolment {
 };
 
 /// Installs the driver with a unit and a certificate of the orchestrator's, starts it and registers
-/// it. Again, it renews the certificate, and restarts the driver only where its program or unit
-/// has changed.
+/// it, in the sandbox of the packages' unit as far as its hypervisor allows. Again, it renews the
+/// certificate, which the orchestrator otherwise does by itself, and restarts the driver only where
+/// its program or unit has changed.
 absl::Status EnrolDriver(CommandContext& context, const DriverEnrolment& enrolment);
 
 /// Stops a driver that EnrolDriver() has installed, and removes what belongs to it.

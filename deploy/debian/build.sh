@@ -66,7 +66,7 @@ cp "$deploy"/systemd/machine-provisioner.service \
 cp "$deploy"/systemd/machine-driver@.service "$debian/docker-machine-server.machine-driver@.service"
 cp "$deploy"/systemd/docker-machine-server.sysusers "$deploy"/systemd/docker-machine-server.tmpfiles \
   "$debian/"
-cp "$deploy/systemd/near-hypervisor.conf" "$debian/"
+cp "$deploy"/systemd/*.conf "$debian/"
 cp "$deploy/../LICENSE" "$debian/copyright"
 epoch=$(git -C "$here" log -1 --format=%ct 2>/dev/null || date +%s)
 cat >"$debian/changelog" <<TEXT

@@ -2,6 +2,8 @@
 # The overlays, by check.py and kubectl's client-side dry run; and that these find what is wrong.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+# One of the overlays' time, where tools.sh has built it.
+[ -z "${MACHINE_KUBERNETES:-}" ] || PATH=$MACHINE_KUBERNETES:$PATH
 if ! command -v kubectl >/dev/null || ! /usr/bin/python3 -c 'import kubernetes' 2>/dev/null; then
   echo "skipped: needs kubectl, and python3-kubernetes (deploy/install-deps.sh --package)"
   exit 0
