@@ -106,7 +106,7 @@ TEST_F(DriverEnrolmentTest, ADriverNearItsHypervisorServesWhoeverReachesTheOrche
   ASSERT_FALSE(host.ip().empty());
   MakeHypervisor(bed, host);
   const IsolatedClient client(world_);
-  Start({absl::StrCat("--listen=", kServerIp, ":0"), "--driver-cert-lifetime=3m"});
+  Start({absl::StrCat("--listen=", kServerIp, ":0"), "--driver-cert-lifetime=2m"});
   StoreOf("ada", "admin");
 
   const std::string enrol = absl::StrCat("driver enroll lab --driver docker --host ssh://deb@",
