@@ -8,6 +8,7 @@
 #include "machine/options/v1/options.pb.h"
 #include "machine/v1/credentials.pb.h"
 #include "machine/v1/driver_certificates.pb.h"
+#include "machine/v1/driver_identities.pb.h"
 #include "machine/v1/drivers.pb.h"
 #include "machine/v1/machines.pb.h"
 #include "machine/v1/operations.pb.h"
@@ -109,6 +110,7 @@ std::vector<const ServiceDescriptor*> ServedServices() {
         machine::v1::User::descriptor()->file(), machine::v1::Credential::descriptor()->file(),
         machine::v1::Orphan::descriptor()->file(),
         machine::v1::IssueDriverCertificateRequest::descriptor()->file(),
+        machine::v1::DriverIdentity::descriptor()->file(),
         google::longrunning::Operation::descriptor()->file()}) {
     for (int i = 0; i < file->service_count(); ++i) services.push_back(file->service(i));
   }
