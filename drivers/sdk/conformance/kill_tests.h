@@ -28,9 +28,10 @@ void ExpectKillsBetweenEventsAreMended(DriverUnderTest& driver, const KillWorld&
 /// Before and after the effect of a create and of a remove, and when the answer is on its way.
 void ExpectKillsAroundEffectsAreMended(DriverUnderTest& driver, const KillWorld& world);
 
-/// When a stop, a start, a kill, a restart and a remove have begun (their first event), before and
-/// after the effect of each, and when the answer is on its way. What the next driver says of the
-/// machine is what `world` sees, and it does the same to the end.
+/// When a stop, a start, a kill, a restart and a remove have begun (their first event), at the
+/// second event of a restart, before and after the effect of each, and when the answer is on its
+/// way. What the next driver says of the machine is what `world` sees, and it does the same to the
+/// end.
 void ExpectKillsInPowerAreMended(DriverUnderTest& driver, const KillWorld& world);
 
 /// At each call of a tool in a create and in a remove, before or after the tool's own effect in
