@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "drivers/sdk/cloud/choices.h"
 #include "drivers/sdk/errors.h"
 #include "services/common/status/status.h"
 
@@ -63,7 +64,7 @@ std::string NatRule(const PublicAccess& access, const XmlElement& uplink, int po
                                XmlLeaf("Protocol", "tcp")))));
 }
 
-std::string FirewallRule(const PublicAccess& access, int port) {
+std::string FirewallRule(const PublicAccess& access, int port, const std::string& source) {
   return XmlNode(
       "FirewallRule",
       absl::StrCat(XmlLeaf("IsEnabled", "true"), XmlLeaf("MatchOnTranslate", "false"),
@@ -71,7 +72,8 @@ std::string FirewallRule(const PublicAccess& access, int port) {
                    XmlNode("Protocols", XmlLeaf("Tcp", "true")),
                    XmlLeaf("DestinationPortRange", absl::StrCat(port)),
                    XmlLeaf("DestinationIp", access.public_ip), XmlLeaf("SourcePortRange", "Any"),
-                   XmlLeaf("SourceIp", "Any"), XmlLeaf("EnableLogging", "false")));
+                   XmlLeaf("SourceIp", IsEverywhere(source) ? "Any" : source),
+                   XmlLeaf("EnableLogging", "false")));
 }
 
 // The service as it was, without the rules that have `tag`, and with `added` after them.
@@ -140,8 +142,9 @@ absl::Status Change(const common::CallScope& call, VcdApi& api, const Backoff& b
     DM_ASSIGN_OR_RETURN(const XmlElement gateway, api.Get(call, url));
     const XmlElement& services =
         gateway.Child("Configuration").Child("EdgeGatewayServiceConfiguration");
-    const bool there = PortsOf(services, access).size() == access.ports.size() &&
-                       CountOf(services, access.tag) == 2 * access.ports.size();
+    const bool there =
+        PortsOf(services, access).size() == access.ports.size() &&
+        CountOf(services, access.tag) == access.ports.size() * (1 + access.sources.size());
     if (there) return absl::OkStatus();
     std::string nat;
     std::string firewall;
@@ -151,7 +154,9 @@ absl::Status Change(const common::CallScope& call, VcdApi& api, const Backoff& b
     }
     for (const int port : access.ports) {
       absl::StrAppend(&nat, NatRule(access, uplink, port));
-      absl::StrAppend(&firewall, FirewallRule(access, port));
+      for (const std::string& source : access.sources) {
+        absl::StrAppend(&firewall, FirewallRule(access, port, source));
+      }
     }
     const std::string body = XmlNode(
         "EdgeGatewayServiceConfiguration",

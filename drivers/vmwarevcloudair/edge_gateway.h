@@ -19,6 +19,8 @@ struct PublicAccess {
   std::string internal_ip;
   /// TCP ports, the same inside and outside.
   std::vector<int> ports;
+  /// IPv4 ranges that may come in.
+  std::vector<std::string> sources;
 };
 
 /// Makes the rules of `access` the only ones with its tag; all other rules stay as they are. The

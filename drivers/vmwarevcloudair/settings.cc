@@ -21,6 +21,12 @@ constexpr absl::string_view kProvisionFlag = "vmwarevcloudair-provision";
 constexpr absl::string_view kSshPortFlag = "vmwarevcloudair-ssh-port";
 constexpr absl::string_view kDockerPortFlag = "vmwarevcloudair-docker-port";
 constexpr absl::string_view kSshUserFlag = "vmwarevcloudair-ssh-user";
+constexpr absl::string_view kKeyPathFlag = "vmwarevcloudair-ssh-key-path";
+constexpr absl::string_view kUserDataFlag = "vmwarevcloudair-userdata";
+
+constexpr char kEverywhere[] = "0.0.0.0/0";
+// What a server takes in one property is not published; guests read no more from their host.
+constexpr size_t kMaxUserDataBytes = 48 << 10;
 
 bool IsIpv4(absl::string_view text) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');
@@ -75,6 +81,11 @@ Flags& AddPlaceFlags(Flags& flags) {
       .String(kPublicIpFlag)
       .Usage("Public address of the gateway to reach the machine by (default: its own address)")
       .Env("VCLOUDAIR_PUBLICIP")
+      .StringList(kOpenCidrFlag)
+      .Usage(
+          "Range that may reach ssh, the engine and swarm (3376) at the public address (default: "
+          "0.0.0.0/0)")
+      .Env("VCLOUDAIR_OPEN_CIDR")
       .String(kCatalogFlag)
       .Usage("Catalog")
       .Env("VCLOUDAIR_CATALOG")
@@ -82,6 +93,22 @@ Flags& AddPlaceFlags(Flags& flags) {
       .String(kItemFlag)
       .Usage("Item of the catalog (default: its only one)")
       .Env("VCLOUDAIR_CATALOGITEM");
+}
+
+absl::Status ReadOpenCidrs(const Options& options, Settings& settings) {
+  settings.open_cidrs = options.GetList(kOpenCidrFlag);
+  if (settings.public_ip.empty()) {
+    if (settings.open_cidrs.empty()) return absl::OkStatus();
+    return BadOption(kOpenCidrFlag, absl::StrCat("goes with --", kPublicIpFlag));
+  }
+  for (const std::string& cidr : settings.open_cidrs) {
+    DM_RETURN_IF_ERROR(CheckCidr(kOpenCidrFlag, cidr));
+    if (absl::StrContains(cidr, ':')) {
+      return BadOption(kOpenCidrFlag, "the public address is one of IPv4, and so are its ranges");
+    }
+  }
+  if (settings.open_cidrs.empty()) settings.open_cidrs = {kEverywhere};
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -118,7 +145,17 @@ Flags VcloudFlags() {
       .String(kSshUserFlag)
       .Usage("User to log in as; made by the guest customisation, with sudo")
       .Env("VCLOUDAIR_SSH_USER")
-      .Default("docker");
+      .Default("docker")
+      .String(kKeyPathFlag)
+      .Usage("File with the private ssh key to use (default: a new one for the machine)")
+      .Env("VCLOUDAIR_SSH_KEY_PATH")
+      .SshPrivateKey()
+      .String(kUserDataFlag)
+      .Usage("File with user data for cloud-init")
+      .Env("VCLOUDAIR_USERDATA")
+      .ContentTo(kUserDataTextFlag)
+      .String(kUserDataTextFlag)
+      .Usage("User data for cloud-init as text");
 }
 
 absl::StatusOr<Settings> ReadSettings(const Options& options) {
@@ -130,6 +167,7 @@ absl::StatusOr<Settings> ReadSettings(const Options& options) {
   if (!settings.public_ip.empty() && !IsIpv4(settings.public_ip)) {
     return BadOption(kPublicIpFlag, "give an IPv4 address");
   }
+  DM_RETURN_IF_ERROR(ReadOpenCidrs(options, settings));
   settings.catalog = options.GetString(kCatalogFlag);
   settings.item = options.GetString(kItemFlag);
   settings.cpus = options.GetInt(kCpuFlag);
@@ -146,6 +184,10 @@ absl::StatusOr<Settings> ReadSettings(const Options& options) {
       });
   // It goes into the script of the guest.
   if (!good_user) return BadOption(kSshUserFlag, "this is no name of a user to make");
+  settings.user_data = options.GetString(kUserDataTextFlag);
+  if (settings.user_data.size() > kMaxUserDataBytes) {
+    return BadOption(kUserDataFlag, "at most 48 KiB of user data are taken");
+  }
   return settings;
 }
 

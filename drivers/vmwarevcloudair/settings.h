@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -21,6 +22,8 @@ inline constexpr absl::string_view kVdcFlag = "vmwarevcloudair-vdcid";
 inline constexpr absl::string_view kNetworkFlag = "vmwarevcloudair-orgvdcnetwork";
 inline constexpr absl::string_view kGatewayFlag = "vmwarevcloudair-edgegateway";
 inline constexpr absl::string_view kPublicIpFlag = "vmwarevcloudair-publicip";
+inline constexpr absl::string_view kOpenCidrFlag = "vmwarevcloudair-open-cidr";
+inline constexpr absl::string_view kUserDataTextFlag = "vmwarevcloudair-userdata-text";
 inline constexpr absl::string_view kCatalogFlag = "vmwarevcloudair-catalog";
 inline constexpr absl::string_view kItemFlag = "vmwarevcloudair-catalogitem";
 inline constexpr absl::string_view kCpuFlag = "vmwarevcloudair-cpu-count";
@@ -32,6 +35,8 @@ struct Settings {
   std::string network;
   std::string gateway;
   std::string public_ip;
+  /// IPv4 ranges that may reach the public address; one at least where there is one.
+  std::vector<std::string> open_cidrs;
   std::string catalog;
   std::string item;
   int64_t cpus = 0;
@@ -39,6 +44,8 @@ struct Settings {
   int ssh_port = 22;
   int docker_port = 2376;
   std::string ssh_user;
+  /// For cloud-init in the guest; empty for none.
+  std::string user_data;
 };
 
 /// Where an account is, and its credentials.

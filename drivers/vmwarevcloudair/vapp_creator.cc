@@ -1,6 +1,9 @@
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "drivers/sdk/cloud/names.h"
 #include "drivers/vmwarevcloudair/catalog.h"
@@ -10,6 +13,8 @@
 
 namespace machine::driver::vmwarevcloudair {
 namespace {
+
+constexpr int kSwarmPort = 3376;
 
 std::string Info(absl::string_view text) { return XmlLeaf("ovf:Info", text); }
 
@@ -43,13 +48,13 @@ class Creator {
       call_.Progress("Opening edge gateway...");
       state_.set_gateway(place.gateway.href);
       call_.Checkpoint(state_);
-      DM_RETURN_IF_ERROR(
-          common::Annotate(OpenGateway(call_, api_, timing_.poll, place.gateway.href,
-                                       {.tag = tag_,
-                                        .public_ip = settings_.public_ip,
-                                        .internal_ip = instance.ip,
-                                        .ports = {settings_.ssh_port, settings_.docker_port}}),
-                           "making rules of the edge gateway"));
+      DM_RETURN_IF_ERROR(common::Annotate(OpenGateway(call_, api_, timing_.poll, place.gateway.href,
+                                                      {.tag = tag_,
+                                                       .public_ip = settings_.public_ip,
+                                                       .internal_ip = instance.ip,
+                                                       .ports = PublicPorts(),
+                                                       .sources = settings_.open_cidrs}),
+                                          "making rules of the edge gateway"));
     }
     Observation observation = ObservationOf(instance, settings_);
     SetState(state_, observation);
@@ -109,7 +114,7 @@ class Creator {
             XmlNode("Source", "", {{"href", place.source.href}}),
             XmlNode("VmGeneralParams", absl::StrCat(XmlLeaf("Name", HostName(machine_.name)),
                                                     XmlLeaf("NeedsCustomization", "true"))),
-            XmlNode("InstantiationParams", absl::StrCat(connection, guest))));
+            XmlNode("InstantiationParams", absl::StrCat(connection, guest, UserData()))));
     // Its name makes it the machine's, and the only one: a second of that name is refused.
     return XmlNode("ComposeVAppParams",
                    absl::StrCat(XmlLeaf("Description", Description()),
@@ -120,6 +125,25 @@ class Creator {
                     {"name", tag_},
                     {"deploy", "false"},
                     {"powerOn", "false"}});
+  }
+
+  // Of ssh, the engine and swarm; each once.
+  std::vector<int> PublicPorts() const {
+    const std::set<int> ports = {settings_.ssh_port, settings_.docker_port, kSwarmPort};
+    return {ports.begin(), ports.end()};
+  }
+
+  // cloud-init reads it from the OVF environment.
+  std::string UserData() const {
+    if (settings_.user_data.empty()) return "";
+    std::string encoded;
+    absl::Base64Escape(settings_.user_data, &encoded);
+    return XmlNode("ovf:ProductSection",
+                   absl::StrCat(Info("properties"), XmlNode("ovf:Property", "",
+                                                            {{"ovf:key", "user-data"},
+                                                             {"ovf:type", "string"},
+                                                             {"ovf:userConfigurable", "true"},
+                                                             {"ovf:value", encoded}})));
   }
 
   std::string Description() const {

@@ -1,5 +1,6 @@
 #include "drivers/vmwarevcloudair/vcloud_driver.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -26,6 +27,13 @@ absl::Status ServiceIsGone() {
       "VMware vCloud Air was shut down: it was sold in 2017. For a VMware Cloud Director of "
       "another provider give its URL by --",
       kHrefFlag, " and the organisation by --", kOrgFlag));
+}
+
+void WarnOf(DriverCall& call, const Settings& settings) {
+  if (std::any_of(settings.open_cidrs.begin(), settings.open_cidrs.end(), IsEverywhere)) {
+    call.Warning(absl::StrCat("--", kOpenCidrFlag,
+                              ": the whole internet may try to reach ssh and the engine"));
+  }
 }
 
 absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, VcdApi& api,
@@ -93,6 +101,7 @@ absl::Status VcloudDriver::Validate(Options& options) const {
 absl::Status VcloudDriver::PreCreateCheck(DriverCall& call, const MachineSpec& machine) {
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
   DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
+  WarnOf(call, settings);
   absl::Status status = api->LogIn(call);
   if (absl::IsUnauthenticated(status)) {
     const bool trusted = common::ReasonOf(status) != machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED;

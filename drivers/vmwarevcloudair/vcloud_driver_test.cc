@@ -24,9 +24,11 @@ using fakes::FakeVcloud;
 using fakes::Fault;
 using machine::v1::OptionValue;
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 constexpr char kUid[] = "0f8fad5b-d9cb-469f-a165-70867728950e";
@@ -86,6 +88,15 @@ class VcloudDriverTest : public testing::Test {
     EXPECT_EQ(seen->state(), state);
   }
 
+  // Of the last request there; empty for none.
+  std::string LastBody(absl::string_view method, absl::string_view path) const {
+    std::string body;
+    for (const fakes::Request& request : fake_.requests()) {
+      if (request.method == method && request.path == path) body = request.body;
+    }
+    return body;
+  }
+
   void ExpectNothingLeft() {
     EXPECT_THAT(fake_.VappNames(), IsEmpty());
     EXPECT_THAT(fake_.Rules(), ElementsAre("theirs"));
@@ -133,9 +144,9 @@ TEST_F(VcloudDriverTest, LivesAWholeLifeBehindAnEdgeGateway) {
   ExpectState(made, machine::v1::MACHINE_STATE_RUNNING);
   EXPECT_EQ(made->endpoint().docker_url(), "tcp://203.0.113.5:2376");
   EXPECT_THAT(fake_.VappNames(), ElementsAre(UidTag(kUid)));
-  EXPECT_THAT(fake_.Rules(), SizeIs(5));
+  EXPECT_THAT(fake_.Rules(), SizeIs(7));
   ExpectState(Create(machine), machine::v1::MACHINE_STATE_RUNNING);
-  EXPECT_THAT(fake_.Rules(), SizeIs(5));
+  EXPECT_THAT(fake_.Rules(), SizeIs(7));
   ExpectState(driver_.Stop(*Call(), machine, std::nullopt), machine::v1::MACHINE_STATE_STOPPED);
   ExpectState(driver_.Start(*Call(), machine), machine::v1::MACHINE_STATE_RUNNING);
   ExpectState(driver_.Restart(*Call(), machine), machine::v1::MACHINE_STATE_RUNNING);
@@ -150,6 +161,39 @@ TEST_F(VcloudDriverTest, LivesAWholeLifeBehindAnEdgeGateway) {
   EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
   EXPECT_TRUE(absl::IsNotFound(driver_.Start(*Call(), machine).status()));
   ExpectNothingLeft();
+}
+
+TEST_F(VcloudDriverTest, TheGatewayLetsInOnlyTheRangesThatAreNamed) {
+  MachineSpec machine = Machine(
+      {Option(kPublicIpFlag, kPublicIp),
+       Option(kOpenCidrFlag, std::vector<std::string>{"203.0.113.0/24", "198.51.100.7/32"})});
+  EXPECT_TRUE(driver_.PreCreateCheck(*Call(), machine).ok());
+  EXPECT_THAT(record_.log, Not(Contains(HasSubstr("whole internet"))));
+  ExpectState(Create(machine), machine::v1::MACHINE_STATE_RUNNING);
+  // Three ports, each with one rule for the address and one for each range.
+  EXPECT_THAT(fake_.Rules(), SizeIs(1 + 3 * 3));
+  const std::string body = LastBody("POST", "/api/admin/edgeGateway/1/action/configureServices");
+  for (const char* const port : {"22", "2376", "3376"}) {
+    EXPECT_THAT(body, HasSubstr(absl::StrCat("<OriginalPort>", port, "</OriginalPort>")));
+    EXPECT_THAT(body,
+                HasSubstr(absl::StrCat("<DestinationPortRange>", port, "</DestinationPortRange>")));
+  }
+  EXPECT_THAT(body, AllOf(HasSubstr("<SourceIp>203.0.113.0/24</SourceIp>"),
+                          HasSubstr("<SourceIp>198.51.100.7/32</SourceIp>")));
+  const absl::Status removed = driver_.Remove(*Call(), machine);
+  EXPECT_TRUE(removed.ok()) << removed;
+  ExpectNothingLeft();
+  // Without ranges all may come in, with a warning.
+  EXPECT_TRUE(driver_.PreCreateCheck(*Call(), Machine({Option(kPublicIpFlag, kPublicIp)})).ok());
+  EXPECT_THAT(record_.log, Contains(HasSubstr("--vmwarevcloudair-open-cidr: the whole internet")));
+}
+
+TEST_F(VcloudDriverTest, UserDataIsAPropertyOfTheGuest) {
+  MachineSpec machine = Machine({Option(kUserDataTextFlag, "#cloud-config\n")});
+  ExpectState(Create(machine), machine::v1::MACHINE_STATE_RUNNING);
+  EXPECT_THAT(
+      LastBody("POST", "/api/vdc/1/action/composeVApp"),
+      AllOf(HasSubstr("ovf:key=\"user-data\""), HasSubstr("ovf:value=\"I2Nsb3VkLWNvbmZpZwo=\"")));
 }
 
 TEST_F(VcloudDriverTest, WithoutAnEndpointTheServiceIsNamedAsGone) {
@@ -248,7 +292,7 @@ TEST_P(FaultTest, EndsWithOneMachineAndThenWithNone) {
   ExpectState(made, machine::v1::MACHINE_STATE_RUNNING);
   EXPECT_EQ(fake_.pending_faults(), 0);
   EXPECT_THAT(fake_.VappNames(), SizeIs(1));
-  EXPECT_THAT(fake_.Rules(), SizeIs(5));
+  EXPECT_THAT(fake_.Rules(), SizeIs(7));
   const absl::Status removed = driver_.Remove(*Call(), machine);
   EXPECT_TRUE(removed.ok()) << removed;
   ExpectNothingLeft();
@@ -330,6 +374,17 @@ TEST_F(VcloudDriverTest, WhatIsWrongInItselfIsRefused) {
                        SecretOption(kTokenFlag, "t")}));
   EXPECT_TRUE(refused({SecretOption(kTokenFlag, "t"), Option(kPublicIpFlag, "1.2.3")}));
   EXPECT_TRUE(refused({SecretOption(kTokenFlag, "t"), Option("vmwarevcloudair-ssh-user", "a;b")}));
+  const auto ranges = [&](std::vector<std::string> cidrs) {
+    return std::vector<OptionValue>{SecretOption(kTokenFlag, "t"), Option(kPublicIpFlag, kPublicIp),
+                                    Option(kOpenCidrFlag, std::move(cidrs))};
+  };
+  EXPECT_FALSE(refused(ranges({"203.0.113.0/24"})));
+  EXPECT_TRUE(refused(ranges({"everybody"})));
+  EXPECT_TRUE(refused(ranges({"2001:db8::/32"})));
+  EXPECT_TRUE(refused({SecretOption(kTokenFlag, "t"),
+                       Option(kOpenCidrFlag, std::vector<std::string>{"203.0.113.0/24"})}));
+  EXPECT_TRUE(
+      refused({SecretOption(kTokenFlag, "t"), Option(kUserDataTextFlag, std::string(50000, 'x'))}));
 }
 
 TEST(ImportTest, AMachineOfTheOriginalIsKnownByItsVapp) {
