@@ -10,6 +10,7 @@
 #include "drivers/amazonec2/settings.h"
 #include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/cloud/names.h"
 #include "services/common/status/status.h"
 
@@ -83,14 +84,7 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const Ec2A
 
 }  // namespace
 
-DriverInfo AmazonEc2Driver::info() const {
-  DriverInfo info;
-  info.name = "amazonec2";
-  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
-                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
-  info.ssh_timeout = absl::Minutes(5);
-  return info;
-}
+DriverInfo AmazonEc2Driver::info() const { return CloudDriverInfo("amazonec2", absl::Minutes(5)); }
 
 Flags AmazonEc2Driver::flags() const { return AmazonEc2Flags(); }
 

@@ -13,6 +13,7 @@
 #include "drivers/azure/settings.h"
 #include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/cloud/names.h"
 #include "services/common/status/status.h"
 
@@ -109,14 +110,7 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const Azur
 
 }  // namespace
 
-DriverInfo AzureDriver::info() const {
-  DriverInfo info;
-  info.name = "azure";
-  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
-                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
-  info.ssh_timeout = absl::Minutes(5);
-  return info;
-}
+DriverInfo AzureDriver::info() const { return CloudDriverInfo("azure", absl::Minutes(5)); }
 
 Flags AzureDriver::flags() const { return AzureFlags(); }
 

@@ -10,6 +10,7 @@
 #include "drivers/digitalocean/settings.h"
 #include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/cloud/names.h"
 #include "services/common/status/status.h"
 
@@ -75,12 +76,7 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const Digi
 }  // namespace
 
 DriverInfo DigitalOceanDriver::info() const {
-  DriverInfo info;
-  info.name = "digitalocean";
-  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
-                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
-  info.ssh_timeout = absl::Minutes(5);
-  return info;
+  return CloudDriverInfo("digitalocean", absl::Minutes(5));
 }
 
 Flags DigitalOceanDriver::flags() const { return DigitalOceanFlags(); }
@@ -110,23 +106,14 @@ absl::Status DigitalOceanDriver::PreCreateCheck(DriverCall& call, const MachineS
   DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
   WarnOf(call, machine.options, settings);
   const absl::StatusOr<Account> account = api->GetAccount(call);
-  if (absl::IsUnauthenticated(account.status())) {
-    const bool trusted =
-        common::ReasonOf(account.status()) != machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED;
-    return common::Annotate(account.status(),
-                            absl::StrCat("--", trusted ? kTokenFlag : kEndpointFlag));
-  }
-  // A token need not be allowed to read the account.
-  if (absl::IsUnavailable(account.status()))
-    return PreCreateCheckFailed(account.status().message());
-  if (!account.ok() && !absl::IsPermissionDenied(account.status())) return account.status();
   if (account.ok() && account->status == "locked") {
     return PreCreateCheckFailed(
         absl::StrCat("the DigitalOcean account is locked. ", account->status_message));
   }
-  const absl::Status status = CheckSettings(call, *api, settings);
-  // Somebody waits for the answer: a provider that is down is no reason to try for half an hour.
-  return absl::IsUnavailable(status) ? PreCreateCheckFailed(status.message()) : status;
+  // A token need not be allowed to read the account.
+  const bool may_go_on = account.ok() || absl::IsPermissionDenied(account.status());
+  return ExplainCheck(may_go_on ? CheckSettings(call, *api, settings) : account.status(),
+                      absl::StrCat("--", kTokenFlag), absl::StrCat("--", kEndpointFlag));
 }
 
 absl::StatusOr<Observation> DigitalOceanDriver::Create(DriverCall& call,

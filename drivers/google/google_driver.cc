@@ -9,6 +9,7 @@
 #include "drivers/google/catalog.h"
 #include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::gce {
@@ -117,14 +118,7 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const Goog
 
 }  // namespace
 
-DriverInfo GoogleDriver::info() const {
-  DriverInfo info;
-  info.name = "google";
-  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
-                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
-  info.ssh_timeout = absl::Minutes(5);
-  return info;
-}
+DriverInfo GoogleDriver::info() const { return CloudDriverInfo("google", absl::Minutes(5)); }
 
 Flags GoogleDriver::flags() const { return GoogleFlags(); }
 

@@ -6,18 +6,12 @@
 #include "absl/strings/str_join.h"
 #include "drivers/openstack/identity.h"
 #include "drivers/openstack/settings.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::openstack {
 
-DriverInfo OpenStackDriver::info() const {
-  DriverInfo info;
-  info.name = "openstack";
-  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
-                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
-  info.ssh_timeout = absl::Minutes(5);
-  return info;
-}
+DriverInfo OpenStackDriver::info() const { return CloudDriverInfo("openstack", absl::Minutes(5)); }
 
 Flags OpenStackDriver::flags() const { return OpenStackFlags(); }
 

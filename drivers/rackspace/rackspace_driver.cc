@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/cloud/json_api.h"
 #include "services/common/status/status.h"
 
@@ -44,14 +45,7 @@ openstack::SignIn SignInV2(common::HttpClient& http, Login login, const Backoff&
   };
 }
 
-DriverInfo RackspaceDriver::info() const {
-  DriverInfo info;
-  info.name = "rackspace";
-  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
-                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
-  info.ssh_timeout = absl::Minutes(5);
-  return info;
-}
+DriverInfo RackspaceDriver::info() const { return CloudDriverInfo("rackspace", absl::Minutes(5)); }
 
 Flags RackspaceDriver::flags() const { return RackspaceFlags(); }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/cloud/names.h"
 #include "drivers/vmwarevcloudair/catalog.h"
 #include "drivers/vmwarevcloudair/settings.h"
@@ -67,12 +68,7 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, VcdApi& ap
 }  // namespace
 
 DriverInfo VcloudDriver::info() const {
-  DriverInfo info;
-  info.name = "vmwarevcloudair";
-  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
-                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
-  info.ssh_timeout = absl::Minutes(5);
-  return info;
+  return CloudDriverInfo("vmwarevcloudair", absl::Minutes(5));
 }
 
 Flags VcloudDriver::flags() const { return VcloudFlags(); }
@@ -103,17 +99,10 @@ absl::Status VcloudDriver::PreCreateCheck(DriverCall& call, const MachineSpec& m
   DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
   WarnOf(call, settings);
   absl::Status status = api->LogIn(call);
-  if (absl::IsUnauthenticated(status)) {
-    const bool trusted = common::ReasonOf(status) != machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED;
-    return common::Annotate(status, trusted ? absl::StrCat("--", kUsernameFlag, ", --",
-                                                           kPasswordFlag, " or --", kTokenFlag)
-                                            : absl::StrCat("--", kHrefFlag,
-                                                           ": give its authority by "
-                                                           "--vmwarevcloudair-ca"));
-  }
   if (status.ok()) status = Choose(call, *api, settings).status();
-  // Somebody waits for the answer: a provider that is down is no reason to try for half an hour.
-  return absl::IsUnavailable(status) ? PreCreateCheckFailed(status.message()) : status;
+  return ExplainCheck(
+      status, absl::StrCat("--", kUsernameFlag, ", --", kPasswordFlag, " or --", kTokenFlag),
+      absl::StrCat("--", kHrefFlag, ": give its authority by --vmwarevcloudair-ca"));
 }
 
 absl::StatusOr<Observation> VcloudDriver::Create(DriverCall& call, const MachineSpec& machine) {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/cloud/names.h"
 #include "drivers/vmwarevsphere/content_library.h"
 #include "drivers/vmwarevsphere/inventory.h"
@@ -55,12 +56,7 @@ absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, VimClient&
 }  // namespace
 
 DriverInfo VsphereDriver::info() const {
-  DriverInfo info;
-  info.name = "vmwarevsphere";
-  info.capabilities = {::driver::v1::CAPABILITY_LIST_INSTANCES, ::driver::v1::CAPABILITY_KILL,
-                       ::driver::v1::CAPABILITY_POWER, ::driver::v1::CAPABILITY_RESTART};
-  info.ssh_timeout = absl::Minutes(5);
-  return info;
+  return CloudDriverInfo("vmwarevsphere", absl::Minutes(5));
 }
 
 Flags VsphereDriver::flags() const { return VsphereFlags(); }
@@ -123,18 +119,12 @@ absl::Status VsphereDriver::PreCreateCheck(DriverCall& call, const MachineSpec& 
                               kCloneFromFlag, " instead"));
   }
   absl::Status status = client->LogIn(call);
-  if (absl::IsUnauthenticated(status)) {
-    if (common::ReasonOf(status) == machine::v1::ERROR_REASON_SERVER_NOT_TRUSTED) {
-      return common::Annotate(status, absl::StrCat("--", kVcenterFlag,
-                                                   ": give its authority by --vmwarevsphere-ca, or "
-                                                   "its certificate's --",
-                                                   kThumbprintFlag));
-    }
-    return common::Annotate(status, absl::StrCat("--", kUsernameFlag, ", --", kPasswordFlag));
-  }
   if (status.ok()) status = CheckAtServer(call, *client, machine, settings);
-  // Somebody waits for the answer: a server that is down is no reason to try for half an hour.
-  return absl::IsUnavailable(status) ? PreCreateCheckFailed(status.message()) : status;
+  return ExplainCheck(status, absl::StrCat("--", kUsernameFlag, ", --", kPasswordFlag),
+                      absl::StrCat("--", kVcenterFlag,
+                                   ": give its authority by --vmwarevsphere-ca, or its "
+                                   "certificate's --",
+                                   kThumbprintFlag));
 }
 
 absl::StatusOr<Observation> VsphereDriver::Create(DriverCall& call, const MachineSpec& machine) {
