@@ -5,6 +5,7 @@
 #include "absl/strings/strip.h"
 #include "cli/args/flags.h"
 #include "cli/commands/dial.h"
+#include "cli/commands/engine_check.h"
 #include "cli/commands/errors.h"
 #include "cli/commands/machines.h"
 #include "cli/commands/tunnel.h"
@@ -16,6 +17,9 @@ namespace machine::cli {
 namespace {
 
 using machine::v1::Machines;
+
+// A silent engine keeps a script this long, for each step of the handshake.
+constexpr absl::Duration kEngineTimeout = absl::Seconds(5);
 
 struct HostPort {
   std::string host;
@@ -60,6 +64,13 @@ absl::StatusOr<std::string> UrlOfSwarm(CommandContext& context, absl::string_vie
   return url;
 }
 
+// Whether an engine without TLS lets clients in, or one with TLS answers them. A swarm's master has
+// the certificate of its engine.
+absl::Status Check(const Access& access, const HostPort& target) {
+  if (access.plaintext) return TryConnect(target.host, target.port);
+  return CheckEngine({target.host, target.port, access.cert_path}, kEngineTimeout);
+}
+
 }  // namespace
 
 absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view machine, bool swarm) {
@@ -88,8 +99,9 @@ absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view mach
     }
   }
   const HostPort target = SplitUrl(access.url);
-  const absl::Status reached = TryConnect(target.host, target.port);
-  if (reached.ok()) return access;
+  const absl::Status reached = Check(access, target);
+  // Certificates are as bad by any way.
+  if (!absl::IsUnavailable(reached)) return reached.ok() ? absl::StatusOr<Access>(access) : reached;
   // A private orchestrator has the same way to the machine as this process.
   int port = 0;
   if (context.orchestrator.is_private() || !absl::SimpleAtoi(target.port, &port)) return reached;
@@ -97,6 +109,7 @@ absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view mach
                       BackgroundTunnel(context, std::string(machine), port));
   // Engines are certified for this name, too.
   access.url = absl::StrCat("tcp://localhost:", SplitUrl(local).port);
+  DM_RETURN_IF_ERROR(Check(access, SplitUrl(access.url)));
   return access;
 }
 

@@ -9,15 +9,18 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <memory>
 #include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "cli/commands/program_fixture.h"
 #include "cli/commands/program_table.h"
+#include "services/common/crypto/certificates.h"
 #include "services/common/crypto/digest.h"
 #include "services/common/file/file.h"
 #include "services/common/process/unique_fd.h"
+#include "tests/fakes/engine/tls_engine.h"
 
 namespace machine::cli {
 namespace {
@@ -309,30 +312,45 @@ class AccessTest : public ProgramTest {
     machine.mutable_endpoint()->set_docker_url(url_);
     orchestrator_.PutMachine(machine);
     machine::v1::AccessBundle bundle;
-    bundle.set_local_folder("/s/machines/dev");
-    bundle.set_ca_pem("CA");
-    bundle.set_client_cert_pem("CERT");
-    bundle.set_client_key_pem("KEY");
+    const auto ca = common::CertAuthority::Create("test", absl::Hours(24));
+    const auto client = ca->IssueClient({.common_name = "me"}, absl::Hours(24));
+    const auto server = ca->IssueServer({"127.0.0.1"}, absl::Hours(24));
+    bundle.set_local_folder(folder_);
+    bundle.set_ca_pem(ca->cert_pem());
+    bundle.set_client_cert_pem(client->cert_pem);
+    bundle.set_client_key_pem(std::string(client->key_pem.view()));
+    EXPECT_TRUE(common::EnsureDir(folder_, 0700).ok());
+    for (const auto& [name, text] : {std::pair("ca.pem", bundle.ca_pem()),
+                                     {"cert.pem", bundle.client_cert_pem()},
+                                     {"key.pem", bundle.client_key_pem()}}) {
+      EXPECT_TRUE(common::WriteFileAtomically(absl::StrCat(folder_, "/", name), text, 0600).ok());
+    }
     orchestrator_.set_bundle(bundle);
+    engine_ = std::make_unique<fakes::TlsEngine>(
+        socket_.get(),
+        fakes::TlsEngine::Certificates{.cert_pem = server->cert_pem,
+                                       .key_pem = std::string(server->key_pem.view()),
+                                       .ca_pem = ca->cert_pem()});
   }
 
+  const std::string folder_ = absl::StrCat(testing::TempDir(), "/engine");
   common::UniqueFd socket_;
   std::string url_;
+  std::unique_ptr<fakes::TlsEngine> engine_;
 };
 
 TEST_F(AccessTest, ConfigIsOneOptionALine) {
   EXPECT_EQ(Run("config dev"), 0);
-  EXPECT_EQ(out(), absl::StrCat("--tlsverify\n--tlscacert=/s/machines/dev/ca.pem\n"
-                                "--tlscert=/s/machines/dev/cert.pem\n"
-                                "--tlskey=/s/machines/dev/key.pem\n-H=",
-                                url_, "\n"));
+  EXPECT_EQ(out(),
+            absl::StrCat("--tlsverify\n--tlscacert=", folder_, "/ca.pem\n--tlscert=", folder_,
+                         "/cert.pem\n--tlskey=", folder_, "/key.pem\n-H=", url_, "\n"));
 }
 
 TEST_F(AccessTest, EnvForTheLoginShell) {
   EXPECT_EQ(Run("env dev"), 0);
   EXPECT_EQ(out(), absl::StrCat("export DOCKER_TLS_VERIFY=\"1\"\nexport DOCKER_HOST=\"", url_,
-                                "\"\nexport DOCKER_CERT_PATH=\"/s/machines/dev\"\n"
-                                "export DOCKER_MACHINE_NAME=\"dev\"\n"
+                                "\"\nexport DOCKER_CERT_PATH=\"", folder_,
+                                "\"\nexport DOCKER_MACHINE_NAME=\"dev\"\n"
                                 "# Run this command to configure your shell: \n"
                                 "# eval $(docker-machine env dev)\n"));
 }
@@ -375,9 +393,9 @@ TEST_F(AccessTest, SharedOrchestratorsFilesAreWrittenHere) {
   EXPECT_EQ(Run("env dev"), 0);
   const std::string folder = storage_ + "/machines/dev";
   EXPECT_TRUE(absl::StrContains(out(), absl::StrCat("DOCKER_CERT_PATH=\"", folder, "\"")));
-  EXPECT_EQ(common::ReadFile(folder + "/ca.pem").value(), "CA");
-  EXPECT_EQ(common::ReadFile(folder + "/cert.pem").value(), "CERT");
-  EXPECT_EQ(common::ReadFile(folder + "/key.pem").value(), "KEY");
+  for (const char* file : {"/ca.pem", "/cert.pem", "/key.pem"}) {
+    EXPECT_EQ(common::ReadFile(folder + file).value(), common::ReadFile(folder_ + file).value());
+  }
   struct stat info = {};
   ASSERT_EQ(stat((folder + "/key.pem").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600U);
@@ -395,11 +413,33 @@ TEST_F(AccessTest, MachineThatIsOffOrUnknown) {
 }
 
 TEST_F(AccessTest, EngineThatDoesNotAnswer) {
+  engine_.reset();
   socket_.reset();
   EXPECT_EQ(Run("config dev"), 1);
-  EXPECT_EQ(err(), absl::StrCat("Error running connection boilerplate: dial ",
-                                absl::StrReplaceAll(url_, {{"tcp://", "tcp "}}),
-                                ": connection refused\n"));
+  const std::string address = absl::StrReplaceAll(url_, {{"tcp://", ""}});
+  EXPECT_EQ(err(),
+            absl::StrCat("Error running connection boilerplate: Error checking and/or regenerating "
+                         "the certs: There was an error validating certificates for host \"",
+                         address, "\": dial tcp ", address,
+                         ": connection refused\nYou can attempt to regenerate them using "
+                         "'docker-machine regenerate-certs [name]'.\nBe advised that this will "
+                         "trigger a Docker daemon restart which might stop running containers.\n"));
+}
+
+TEST_F(AccessTest, AnEngineThatTakesNoCertificateIsNoAnswer) {
+  ASSERT_TRUE(common::WriteFileAtomically(
+                  folder_ + "/ca.pem",
+                  common::CertAuthority::Create("other", absl::Hours(1))->cert_pem(), 0600)
+                  .ok());
+  EXPECT_EQ(Run("env dev"), 1);
+  EXPECT_EQ(out(), "");
+  EXPECT_TRUE(absl::StartsWith(err(),
+                               "Error checking TLS connection: Error checking and/or regenerating "
+                               "the certs: There was an error validating certificates for host"))
+      << err();
+  EXPECT_EQ(Run("config dev"), 1);
+  EXPECT_TRUE(absl::StartsWith(err(), "Error running connection boilerplate: Error checking"))
+      << err();
 }
 
 TEST_F(AccessTest, SwarmNeedsAMaster) {
@@ -418,9 +458,9 @@ TEST_F(AccessTest, ContextHoldsTheCertificatesForThisUserOnly) {
   EXPECT_EQ(Run("context dev"), 0) << err();
   const std::string id = common::Sha256Hex("dev");
   const std::string tls = absl::StrCat(docker, "/contexts/tls/", id, "/docker");
-  EXPECT_EQ(common::ReadFile(tls + "/ca.pem").value(), "CA");
-  EXPECT_EQ(common::ReadFile(tls + "/cert.pem").value(), "CERT");
-  EXPECT_EQ(common::ReadFile(tls + "/key.pem").value(), "KEY");
+  for (const char* file : {"/ca.pem", "/cert.pem", "/key.pem"}) {
+    EXPECT_EQ(common::ReadFile(tls + file).value(), common::ReadFile(folder_ + file).value());
+  }
   struct stat info = {};
   ASSERT_EQ(stat((tls + "/key.pem").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600U);

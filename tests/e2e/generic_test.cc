@@ -120,6 +120,9 @@ TEST_F(GenericTest, CreateSaysWhatItDoes) {
                            "To see how to connect Docker to this machine, run: docker-machine env ",
                            name, "\n"));
     EXPECT_EQ(created.err, "");
+    // What the installer said, which a terminal shows while it says it.
+    EXPECT_THAT(Run(absl::StrCat("--debug logs ", name)).out,
+                testing::ContainsRegex("\n[^\n]*  provisioner: [A-Z]"));
   }
 }
 

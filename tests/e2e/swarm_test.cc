@@ -77,6 +77,27 @@ TEST_F(SwarmTest, TwoHostsAreOneSwarmOfTheEnginesOwn) {
   const std::string token = Line(Docker("one", "swarm join-token -q worker").out);
   ASSERT_THAT(token, HasSubstr("SWMTKN-"));
   EXPECT_EQ(Shell(absl::StrCat("grep -rlF SWMTKN- ", world_.storage(), " || true")).out, "");
+
+  // A machine that is removed leaves the swarm, and its manager forgets it.
+  const Outcome removed = Run("rm -y two");
+  EXPECT_EQ(removed.exit_code, 0) << removed;
+  EXPECT_THAT(removed.out, HasSubstr("Leaving swarm...\nSuccessfully removed two\n"));
+  EXPECT_EQ(removed.err, "");
+  EXPECT_EQ(Docker("one", "node ls --format {{.Hostname}}").out, "one\n");
+  EXPECT_EQ(second.Sh("docker info --format {{.Swarm.LocalNodeState}}"), "inactive\n");
+
+  // One whose engine is silent is forgotten all the same, and nothing keeps it by force.
+  ASSERT_EQ(Create(second, "two", "--swarm-mode --swarm-discovery machine://one").exit_code, 0);
+  second.Sh("systemctl stop docker.socket docker.service");
+  EXPECT_TRUE(Eventually(kLimit, [&] {
+    return Docker("one", "node ls -f role=worker --format {{.Status}}").out == "Down\n";
+  }));
+  const Outcome forced = Run("rm -f two");
+  EXPECT_EQ(forced.exit_code, 0) << forced;
+  EXPECT_EQ(Docker("one", "node ls --format {{.Hostname}}").out, "one\n");
+  // The last manager ends the swarm.
+  EXPECT_EQ(Run("rm -y one").exit_code, 0);
+  EXPECT_EQ(first.Sh("docker info --format {{.Swarm.LocalNodeState}}"), "inactive\n");
 }
 
 // There is no swarm image here, so one is made that says what it was told to do.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@
 #include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
 #include "services/common/file/file.h"
+#include "tests/fakes/engine/tls_engine.h"
 #include "tests/integration/legacy_store_fixture.h"
 #include "tests/integration/listener.h"
 #include "tests/integration/world.h"
@@ -49,6 +51,14 @@ class StoreTest : public WorldTest {
   std::string Path(absl::string_view leaf) const { return world_.Path(leaf); }
   const std::string& storage() const { return world_.storage(); }
   std::string machine_folder(absl::string_view name) const { return world_.machine_folder(name); }
+
+  // The engine of machine "gen3", as its own docker-machine certified it.
+  std::unique_ptr<fakes::TlsEngine> Engine(const LegacyStoreFixture& store) const {
+    return std::make_unique<fakes::TlsEngine>(
+        engine_.fd(), fakes::TlsEngine::Certificates{.cert_pem = store.server_pem(),
+                                                     .key_pem = store.server_key(),
+                                                     .ca_pem = store.ca_pem()});
+  }
 
   Listener engine_;
 };
@@ -112,6 +122,7 @@ TEST_F(ImportTest, OptionsFactsAndSwarmComeAlong) {
 }
 
 TEST_F(ImportTest, TheEngineGoesOnToBeTrustedByTheStoresAuthority) {
+  const auto engine = Engine(legacy_);
   Import();
   const Outcome env = Run("env --shell bash gen3");
   ASSERT_EQ(env.exit_code, 0) << env;
@@ -136,6 +147,7 @@ TEST_F(ImportTest, SecretsAreInNoFileInClear) {
 }
 
 TEST_F(ImportTest, ACrashLeavesWholeMachinesAndTheNextRunGoesOn) {
+  const auto engine = Engine(legacy_);
   for (const char* point : {"before_effect", "after_commit"}) {
     const std::string once = Path("once");
     ASSERT_TRUE(common::WriteFileAtomically(once, "", 0600).ok());
@@ -227,6 +239,7 @@ TEST_F(DropInTest, TheUserIsToldWhatToRun) {
 }
 
 TEST_F(DropInTest, MachinesAreUsedWhereTheyAre) {
+  const auto engine = Engine(legacy_);
   const auto before = LegacyStoreFixture::Snapshot(storage() + "/machines");
   EXPECT_THAT(Run("import -y").out, HasSubstr("Imported 6 machines"));
   EXPECT_EQ(LegacyStoreFixture::Snapshot(storage() + "/machines"), before);

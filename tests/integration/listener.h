@@ -31,6 +31,8 @@ class Listener {
   }
 
   int port() const { return port_; }
+  /// For who answers in its place.
+  int fd() const { return fd_.get(); }
   std::string url() const { return absl::StrCat("tcp://127.0.0.1:", port_); }
   /// Nobody is let in any more; the port stays ours until the end, so nobody else takes it.
   void Refuse() { shutdown(fd_.get(), SHUT_RD); }

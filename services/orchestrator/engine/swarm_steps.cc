@@ -1,10 +1,13 @@
 #include "services/orchestrator/engine/swarm_steps.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -17,14 +20,20 @@
 #include "services/orchestrator/engine/operation_run.h"
 #include "services/orchestrator/engine/operation_trace.h"
 #include "services/orchestrator/engine/provision_steps.h"
+#include "services/orchestrator/events/machine_index.h"
 
 namespace machine::orchestrator {
 namespace {
 
 using ::provisioner::v1::ConfigureSwarmRequest;
 using ::provisioner::v1::ConfigureSwarmResponse;
+using ::provisioner::v1::LeaveSwarmRequest;
+using ::provisioner::v1::LeaveSwarmResponse;
 
 constexpr absl::Duration kTimeout = absl::Minutes(2);
+constexpr absl::Duration kLeaveTimeout = absl::Seconds(45);
+// Who forces a removal does not want to wait.
+constexpr absl::Duration kForcedLeaveTimeout = absl::Seconds(15);
 
 struct Call {
   grpc::ClientContext context;
@@ -107,7 +116,134 @@ void Configure(const OperationRunPointer& run,
       });
 }
 
+struct LeaveCall {
+  grpc::ClientContext context;
+  LeaveSwarmRequest request;
+  LeaveSwarmResponse response;
+  StepDone done;
+};
+
+// Machines with the engine's own swarm, by id.
+using SwarmMachines = std::map<std::string, MachineRecord, std::less<>>;
+
+// The machine that began the swarm of `machine`: each joined another one's, but for the first.
+std::string FounderOf(const SwarmMachines& all, const machine::v1::Machine& machine) {
+  std::string founder(MachineId(machine.name()));
+  absl::string_view joined = machine.swarm().discovery();
+  // Machines that are named anew could name each other in a ring.
+  for (size_t steps = 0; steps <= all.size() && absl::ConsumePrefix(&joined, kMachineDiscovery);
+       ++steps) {
+    founder = std::string(joined);
+    const auto found = all.find(founder);
+    if (found == all.end()) break;
+    joined = found->second.machine().swarm().discovery();
+  }
+  return founder;
+}
+
+// Other machines that may manage the swarm of `machine`, the one that began it first.
+absl::StatusOr<std::vector<MachineRecord>> OtherManagers(const EngineParts& parts,
+                                                         const machine::v1::Machine& machine) {
+  SwarmMachines all;
+  DM_RETURN_IF_ERROR(parts.store.Read([&](StoreReader& reader) -> absl::Status {
+    return reader.ForEachMachine(
+        [&](MachineRecord other) {
+          if (!other.machine().swarm().engine_mode() || !other.provisioned()) return;
+          all.emplace(MachineId(other.machine().name()), std::move(other));
+        },
+        nullptr);
+  }));
+  const std::string founder = FounderOf(all, machine);
+  std::vector<MachineRecord> managers;
+  for (const auto& [id, other] : all) {
+    const machine::v1::Machine& each = other.machine();
+    if (each.uid() == machine.uid() || FounderOf(all, each) != founder) continue;
+    if (id == founder) {
+      managers.insert(managers.begin(), other);
+    } else if (each.swarm().master()) {
+      managers.push_back(other);
+    }
+  }
+  return managers;
+}
+
+absl::Status FillLeave(OperationRun& run, LeaveSwarmRequest& request) {
+  const machine::v1::Machine& machine = run.machine().machine();
+  request.set_host_name(std::string(MachineId(machine.name())));
+  if (machine.state() != machine::v1::MACHINE_STATE_STOPPED &&
+      machine.state() != machine::v1::MACHINE_STATE_NOT_FOUND) {
+    request.set_docker_url(machine.endpoint().docker_url());
+    DM_ASSIGN_OR_RETURN(const ClientBundle client, ClientBundleOf(run.parts(), run.machine()));
+    *request.mutable_tls() = ToTlsMaterial(client);
+  }
+  DM_ASSIGN_OR_RETURN(const std::vector<MachineRecord> managers,
+                      OtherManagers(run.parts(), machine));
+  for (const MachineRecord& each : managers) {
+    if (each.machine().endpoint().docker_url().empty()) continue;
+    const absl::StatusOr<ClientBundle> client = ClientBundleOf(run.parts(), each);
+    if (!client.ok()) continue;  // The next one may do.
+    ::provisioner::v1::SwarmManager& manager = *request.add_managers();
+    manager.set_docker_url(each.machine().endpoint().docker_url());
+    *manager.mutable_tls() = ToTlsMaterial(*client);
+  }
+  return absl::OkStatus();
+}
+
+// A removal goes on whatever becomes of the swarm.
+StepDone OnlyWarning(const OperationRunPointer& run, StepDone done) {
+  return [run, done = std::move(done)](absl::Status status) mutable {
+    if (status.ok() || run->operation().metadata().cancel_requested()) {
+      return done(std::move(status));
+    }
+    machine::v1::LogLine line;
+    line.set_severity(machine::v1::LogLine::WARNING);
+    line.set_text(absl::StrCat(MachineId(run->machine().machine().name()),
+                               " may still be listed in its swarm: ", status.message()));
+    run->EmitLog(std::move(line));
+    done(absl::OkStatus());
+  };
+}
+
+void Leave(const OperationRunPointer& run,
+           const std::shared_ptr<ProvisionerConnection>& provisioner, StepDone done) {
+  auto call = std::make_shared<LeaveCall>();
+  call->done = std::move(done);
+  if (absl::Status status = FillLeave(*run, call->request); !status.ok()) {
+    return call->done(std::move(status));
+  }
+  const bool forced = run->operation().request().force();
+  provisioner->channel().Prepare(
+      call->context, std::min(forced ? kForcedLeaveTimeout : kLeaveTimeout, run->Remaining()));
+  CarryTrace(run->operation(), call->context);
+  run->OnCancel([call] { call->context.TryCancel(); });
+  provisioner->stub().async()->LeaveSwarm(
+      &call->context, &call->request, &call->response,
+      [run, provisioner, call](const grpc::Status& grpc_status) {
+        run->strand()->Run([run, call, status = common::FromGrpcStatus(grpc_status)]() mutable {
+          run->OnCancel([] {});  // The hook held the call.
+          call->done(DriverCallStatus(std::move(status), "provisioner"));
+        });
+      });
+}
+
 }  // namespace
+
+Step LeaveSwarmStep() {
+  return {.name = "leave_swarm",
+          .message = "Leaving swarm...",
+          .effect = true,
+          .run =
+              [](const OperationRunPointer& run, StepDone done) {
+                WithProvisioner(run, OnlyWarning(run, std::move(done)),
+                                [run](const std::shared_ptr<ProvisionerConnection>& provisioner,
+                                      StepDone done) { Leave(run, provisioner, std::move(done)); });
+              },
+          .applies =
+              [](const OperationRecord& operation, const MachineRecord& machine) {
+                return machine.machine().swarm().engine_mode() && machine.provisioned() &&
+                       !operation.request().forget_only();
+              }};
+}
 
 Step SwarmStep() {
   return {.name = "swarm",

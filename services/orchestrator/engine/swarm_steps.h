@@ -12,6 +12,10 @@ namespace machine::orchestrator {
 /// sealed with its secrets. Repeated, it changes nothing. Applies to machines with engine_mode.
 Step SwarmStep();
 
+/// Takes the machine out of the engine's own swarm before it is removed: it leaves, and a manager
+/// forgets it. Never fails: what does not work is a warning.
+Step LeaveSwarmStep();
+
 /// OK for swarm options that can work. INVALID_ARGUMENT for discovery that does not go with the
 /// kind of swarm; FAILED_PRECONDITION PRECREATE_CHECK_FAILED for token://, whose service is gone.
 absl::Status CheckSwarmOptions(const machine::v1::SwarmOptions& swarm);

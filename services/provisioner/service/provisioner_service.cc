@@ -117,6 +117,16 @@ grpc::ServerUnaryReactor* ProvisionerService::ConfigureSwarm(
   });
 }
 
+grpc::ServerUnaryReactor* ProvisionerService::LeaveSwarm(
+    grpc::CallbackServerContext* context, const ::provisioner::v1::LeaveSwarmRequest* request,
+    ::provisioner::v1::LeaveSwarmResponse* response) {
+  return UnaryCall(*context, [this, request, response](CallScope& call) -> absl::Status {
+    DM_ASSIGN_OR_RETURN(*response,
+                        machine::provisioner::LeaveSwarm(call, dependencies_.probe, *request));
+    return absl::OkStatus();
+  });
+}
+
 grpc::ServerUnaryReactor* ProvisionerService::CheckDocker(grpc::CallbackServerContext* context,
                                                           const CheckDockerRequest* request,
                                                           CheckDockerResponse* response) {

@@ -46,6 +46,9 @@ class ProvisionerService final : public ::provisioner::v1::Provisioner::Callback
   grpc::ServerUnaryReactor* ConfigureSwarm(
       grpc::CallbackServerContext* context, const ::provisioner::v1::ConfigureSwarmRequest* request,
       ::provisioner::v1::ConfigureSwarmResponse* response) override;
+  grpc::ServerUnaryReactor* LeaveSwarm(grpc::CallbackServerContext* context,
+                                       const ::provisioner::v1::LeaveSwarmRequest* request,
+                                       ::provisioner::v1::LeaveSwarmResponse* response) override;
   grpc::ServerUnaryReactor* CheckDocker(grpc::CallbackServerContext* context,
                                         const ::provisioner::v1::CheckDockerRequest* request,
                                         ::provisioner::v1::CheckDockerResponse* response) override;

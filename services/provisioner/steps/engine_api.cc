@@ -18,6 +18,16 @@ std::string MessageIn(const Json& json, absl::string_view key) {
 
 }  // namespace
 
+std::string TextAt(const Json& json, const char* pointer) {
+  const Json::json_pointer place(pointer);
+  return json.contains(place) && json[place].is_string() ? json[place].get<std::string>() : "";
+}
+
+bool ManagesSwarm(const Json& info) {
+  const Json::json_pointer control("/Swarm/ControlAvailable");
+  return info.contains(control) && info[control] == true;
+}
+
 absl::Status SwarmError(absl::string_view message) {
   return common::Error(absl::StatusCode::kFailedPrecondition,
                        machine::v1::ERROR_REASON_HOST_COMMAND_FAILED, message, {{"step", "swarm"}});

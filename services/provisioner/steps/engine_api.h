@@ -39,6 +39,11 @@ class EngineApi {
   const EngineAccess& engine_;
 };
 
+/// The text at a JSON pointer ("/Swarm/NodeID"); empty where there is none.
+std::string TextAt(const nlohmann::json& json, const char* pointer);
+/// Whether the engine with this answer of "/info" manages a swarm.
+bool ManagesSwarm(const nlohmann::json& info);
+
 /// FAILED_PRECONDITION HOST_COMMAND_FAILED of the step "swarm".
 absl::Status SwarmError(absl::string_view message);
 

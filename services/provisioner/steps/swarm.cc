@@ -130,11 +130,6 @@ class Standalone {
   const std::string image_;
 };
 
-std::string TextAt(const Json& json, const char* pointer) {
-  const Json::json_pointer place(pointer);
-  return json.contains(place) && json[place].is_string() ? json[place].get<std::string>() : "";
-}
-
 bool KnowsManager(const Json& info, absl::string_view manager) {
   const Json::json_pointer place("/Swarm/RemoteManagers");
   if (!info.contains(place) || !info[place].is_array()) return false;
@@ -145,9 +140,9 @@ bool KnowsManager(const Json& info, absl::string_view manager) {
 absl::Status BeginOrJoin(EngineApi& api, const ConfigureSwarmRequest& request, const Json& info) {
   const bool joins = !request.manager_address().empty();
   if (TextAt(info, "/Swarm/LocalNodeState") == "active") {
-    const Json::json_pointer control("/Swarm/ControlAvailable");
-    const bool manages = info.contains(control) && info[control] == true;
-    if (joins ? KnowsManager(info, request.manager_address()) : manages) return absl::OkStatus();
+    if (joins ? KnowsManager(info, request.manager_address()) : ManagesSwarm(info)) {
+      return absl::OkStatus();
+    }
     return SwarmError(
         "the engine is a member of another swarm; run 'docker swarm leave' on it first");
   }
@@ -221,8 +216,7 @@ absl::StatusOr<ConfigureSwarmResponse> ConfigureSwarm(common::CallScope& call,
   DM_ASSIGN_OR_RETURN(info, api.Get("/info", "asking the engine"));
   ConfigureSwarmResponse response;
   response.set_node_id(TextAt(info, "/Swarm/NodeID"));
-  const Json::json_pointer control("/Swarm/ControlAvailable");
-  if (!info.contains(control) || info[control] != true) return response;
+  if (!ManagesSwarm(info)) return response;
   DM_ASSIGN_OR_RETURN(const Json swarm, api.Get("/swarm", "asking for the swarm"));
   response.set_swarm_id(TextAt(swarm, "/ID"));
   response.set_manager_address(absl::StrCat(TextAt(info, "/Swarm/NodeAddr"), ":", kManagerPort));

@@ -40,6 +40,12 @@ absl::StatusOr<::provisioner::v1::ConfigureSwarmResponse> ConfigureSwarm(
     common::CallScope& call, const EngineProbe& probe,
     const ::provisioner::v1::ConfigureSwarmRequest& request);
 
+/// As the rpc: takes the node out of the engine's own swarm. A manager that is not the last one is
+/// made a worker first, so that the others keep their majority.
+absl::StatusOr<::provisioner::v1::LeaveSwarmResponse> LeaveSwarm(
+    common::CallScope& call, const EngineProbe& probe,
+    const ::provisioner::v1::LeaveSwarmRequest& request);
+
 }  // namespace machine::provisioner
 
 #endif  // SERVICES_PROVISIONER_STEPS_SWARM_H_

@@ -234,5 +234,112 @@ TEST_F(SwarmTest, TheEnginesOwnWordsSayWhyItCannotJoin) {
   EXPECT_EQ(status.message(), "joining the swarm of 10.0.0.1:2377 failed: invalid join token");
 }
 
+// The node's engine and its manager's, by their ports.
+class TwoEngines final : public EngineProbe {
+ public:
+  absl::StatusOr<EngineVersion> Ask(common::CallScope& call, absl::string_view url,
+                                    const std::optional<EngineTls>& tls) const override {
+    return node.Ask(call, url, tls);
+  }
+  absl::StatusOr<EngineAnswer> Send(common::CallScope& call, absl::string_view url,
+                                    const std::optional<EngineTls>& tls, absl::string_view method,
+                                    absl::string_view path,
+                                    const std::string& body) const override {
+    if (url == "tcp://10.0.0.1:2376") return manager.Send(call, url, tls, method, path, body);
+    if (node_gone) return absl::UnavailableError("no route to host");
+    return node.Send(call, url, tls, method, path, body);
+  }
+
+  FakeEngine node;
+  FakeEngine manager;
+  bool node_gone = false;
+};
+
+class LeaveTest : public testing::Test {
+ protected:
+  LeaveTest() {
+    request_.set_docker_url("tcp://10.0.0.2:2376");
+    request_.set_host_name("two");
+    request_.add_managers()->set_docker_url("tcp://10.0.0.1:2376");
+    engines_.manager.answers["GET /info"] = {{200, kManager}};
+    engines_.node.answers["POST /swarm/leave"] = {{200, ""}};
+    engines_.node.answers["POST /swarm/leave?force=true"] = {{200, ""}};
+    engines_.manager.answers["DELETE /nodes/n2?force=true"] = {{200, ""}};
+    AnswerInfo("false");
+  }
+
+  void AnswerInfo(absl::string_view manages) {
+    engines_.node.answers["GET /info"] = {
+        {200, absl::StrCat(R"({"Swarm":{"LocalNodeState":"active","ControlAvailable":)", manages,
+                           R"(,"NodeID":"n2"}})")}};
+  }
+
+  absl::StatusOr<::provisioner::v1::LeaveSwarmResponse> Leave() {
+    common::CallScope call(absl::InfiniteFuture(), std::make_shared<common::Cancellation>(), {});
+    return LeaveSwarm(call, engines_, request_);
+  }
+
+  TwoEngines engines_;
+  ::provisioner::v1::LeaveSwarmRequest request_;
+};
+
+TEST_F(LeaveTest, AWorkerLeavesAndIsForgotten) {
+  const auto left = Leave();
+  ASSERT_TRUE(left.ok()) << left.status();
+  EXPECT_TRUE(left->left());
+  EXPECT_TRUE(left->forgotten());
+  EXPECT_THAT(engines_.node.calls, ElementsAre("GET /info", "POST /swarm/leave"));
+  EXPECT_THAT(engines_.manager.calls, ElementsAre("GET /info", "DELETE /nodes/n2?force=true"));
+}
+
+TEST_F(LeaveTest, AManagerIsMadeAWorkerFirst) {
+  AnswerInfo("true");
+  engines_.manager.answers["GET /nodes/n2"] = {
+      {200, R"({"ID":"n2","Version":{"Index":7},"Spec":{"Role":"manager","Labels":{"a":"b"}}})"}};
+  engines_.manager.answers["POST /nodes/n2/update?version=7"] = {{200, ""}};
+  // It stays in the group of managers for a moment.
+  engines_.manager.answers["DELETE /nodes/n2?force=true"] = {
+      {400, R"({"message":"node is a member of the raft cluster"})"}, {200, ""}};
+  const auto left = Leave();
+  ASSERT_TRUE(left.ok()) << left.status();
+  EXPECT_TRUE(left->forgotten());
+  EXPECT_EQ(engines_.manager.bodies["POST /nodes/n2/update?version=7"],
+            Json::parse(R"({"Role":"worker","Labels":{"a":"b"}})"));
+  EXPECT_THAT(engines_.node.calls, Contains("POST /swarm/leave?force=true"));
+}
+
+TEST_F(LeaveTest, OneThatDoesNotAnswerIsForgottenByItsHostName) {
+  engines_.node_gone = true;
+  const char* const nodes =
+      R"([{"ID":"n1","Description":{"Hostname":"one"},"Status":{"State":"ready"}},
+          {"ID":"n3","Description":{"Hostname":"two"},"Status":{"State":"ready"}},
+          {"ID":"n2","Description":{"Hostname":"two"},"Status":{"State":"down"},
+           "Spec":{"Role":"worker"}}])";
+  engines_.manager.answers["GET /nodes"] = {{200, nodes}};
+  engines_.manager.answers["GET /nodes/n2"] = {{200, R"({"ID":"n2","Spec":{"Role":"worker"}})"}};
+  const auto left = Leave();
+  ASSERT_TRUE(left.ok()) << left.status();
+  EXPECT_FALSE(left->left());
+  EXPECT_TRUE(left->forgotten());
+  // Stopped: nobody tries to reach it.
+  request_.clear_docker_url();
+  EXPECT_TRUE(Leave()->forgotten());
+}
+
+TEST_F(LeaveTest, WithoutAManagerItLeavesAllTheSame) {
+  request_.clear_managers();
+  AnswerInfo("true");
+  const auto left = Leave();
+  ASSERT_TRUE(left.ok()) << left.status();
+  EXPECT_TRUE(left->left());
+  EXPECT_FALSE(left->forgotten());
+  engines_.node.answers["GET /info"] = {{200, R"({"Swarm":{"LocalNodeState":"inactive"}})"}};
+  engines_.node.calls.clear();
+  EXPECT_TRUE(Leave()->left());
+  EXPECT_THAT(engines_.node.calls, ElementsAre("GET /info"));
+  engines_.node_gone = true;
+  EXPECT_EQ(Leave().status().message(), "no route to host");
+}
+
 }  // namespace
 }  // namespace machine::provisioner

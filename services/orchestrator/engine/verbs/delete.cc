@@ -1,6 +1,8 @@
-// delete: remove the instance and everything made for it, then the record. By force the record goes
-// in any case; then a tombstone keeps what is needed to go on removing the instance.
+// delete: leave the swarm, remove the instance and everything made for it, then the record. By
+// force the record goes in any case; then a tombstone keeps what is needed to go on removing the
+// instance.
 #include "services/orchestrator/engine/driver_steps.h"
+#include "services/orchestrator/engine/swarm_steps.h"
 #include "services/orchestrator/engine/verbs/verbs.h"
 
 namespace machine::orchestrator {
@@ -30,7 +32,7 @@ Ending Fail(const OperationRecord& operation, MachineRecord& machine, const absl
 Verb MakeDeleteVerb() {
   return {
       .name = "delete",
-      .steps = {RemoveStep()},
+      .steps = {LeaveSwarmStep(), RemoveStep()},
       .undo_steps = {},
       .undo = {},
       .succeed = Succeed,
