@@ -64,10 +64,10 @@ absl::StatusOr<std::string> UrlOfSwarm(CommandContext& context, absl::string_vie
   return url;
 }
 
-// Whether an engine without TLS lets clients in, or one with TLS answers them. A swarm's master has
-// the certificate of its engine.
-absl::Status Check(const Access& access, const HostPort& target) {
-  if (access.plaintext) return TryConnect(target.host, target.port);
+// Whether an engine without TLS or a swarm's manager, whose image is the user's choice, lets
+// clients in, or an engine with TLS answers them.
+absl::Status Check(const Access& access, const HostPort& target, bool swarm) {
+  if (access.plaintext || swarm) return TryConnect(target.host, target.port);
   return CheckEngine({target.host, target.port, access.cert_path}, kEngineTimeout);
 }
 
@@ -99,7 +99,7 @@ absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view mach
     }
   }
   const HostPort target = SplitUrl(access.url);
-  const absl::Status reached = Check(access, target);
+  const absl::Status reached = Check(access, target, swarm);
   // Certificates are as bad by any way.
   if (!absl::IsUnavailable(reached)) return reached.ok() ? absl::StatusOr<Access>(access) : reached;
   // A private orchestrator has the same way to the machine as this process.
@@ -109,7 +109,7 @@ absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view mach
                       BackgroundTunnel(context, std::string(machine), port));
   // Engines are certified for this name, too.
   access.url = absl::StrCat("tcp://localhost:", SplitUrl(local).port);
-  DM_RETURN_IF_ERROR(Check(access, SplitUrl(access.url)));
+  DM_RETURN_IF_ERROR(Check(access, SplitUrl(access.url), swarm));
   return access;
 }
 

@@ -84,7 +84,7 @@ TEST_F(SwarmTest, TwoHostsAreOneSwarmOfTheEnginesOwn) {
   EXPECT_THAT(removed.out, HasSubstr("Leaving swarm...\nSuccessfully removed two\n"));
   EXPECT_EQ(removed.err, "");
   EXPECT_EQ(Docker("one", "node ls --format {{.Hostname}}").out, "one\n");
-  EXPECT_EQ(second.Sh("docker info --format {{.Swarm.LocalNodeState}}"), "inactive\n");
+  EXPECT_EQ(second.Sh("docker info --format {{.Swarm.LocalNodeState}}"), "inactive");
 
   // One whose engine is silent is forgotten all the same, and nothing keeps it by force.
   ASSERT_EQ(Create(second, "two", "--swarm-mode --swarm-discovery machine://one").exit_code, 0);
@@ -97,7 +97,7 @@ TEST_F(SwarmTest, TwoHostsAreOneSwarmOfTheEnginesOwn) {
   EXPECT_EQ(Docker("one", "node ls --format {{.Hostname}}").out, "one\n");
   // The last manager ends the swarm.
   EXPECT_EQ(Run("rm -y one").exit_code, 0);
-  EXPECT_EQ(first.Sh("docker info --format {{.Swarm.LocalNodeState}}"), "inactive\n");
+  EXPECT_EQ(first.Sh("docker info --format {{.Swarm.LocalNodeState}}"), "inactive");
 }
 
 // There is no swarm image here, so one is made that says what it was told to do.
