@@ -53,7 +53,7 @@ pids+=($!)
 
 kubectl() {
   env -i PATH="$PATH" HOME="$work" NO_PROXY=127.0.0.1 "$tools/kubectl" --server "https://127.0.0.1:$port" \
-    --insecure-skip-tls-verify --token test-token "$@"
+    --certificate-authority "$work/certs/apiserver.crt" --token test-token "$@"
 }
 await kubectl get --raw /readyz
 await kubectl get namespace default
