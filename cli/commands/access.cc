@@ -20,6 +20,8 @@ using machine::v1::Machines;
 
 // A silent engine keeps a script this long, for each step of the handshake.
 constexpr absl::Duration kEngineTimeout = absl::Seconds(5);
+constexpr char kSwarmNotStarted[] =
+    "Connection to Swarm cannot be checked but the certs are valid. Maybe swarm is not started";
 
 struct HostPort {
   std::string host;
@@ -64,11 +66,32 @@ absl::StatusOr<std::string> UrlOfSwarm(CommandContext& context, absl::string_vie
   return url;
 }
 
-// Whether an engine without TLS or a swarm's manager, whose image is the user's choice, lets
-// clients in, or an engine with TLS answers them.
-absl::Status Check(const Access& access, const HostPort& target, bool swarm) {
-  if (access.plaintext || swarm) return TryConnect(target.host, target.port);
+// Whether an engine without TLS lets clients in, or one with TLS answers them. A swarm's manager
+// has the certificate of its engine.
+absl::Status Check(const Access& access, absl::string_view url) {
+  const HostPort target = SplitUrl(url);
+  if (access.plaintext) return TryConnect(target.host, target.port);
   return CheckEngine({target.host, target.port, access.cert_path}, kEngineTimeout);
+}
+
+// `url` where clients get an answer there, else that of a tunnel through a shared orchestrator.
+absl::StatusOr<std::string> Reach(CommandContext& context, absl::string_view machine,
+                                  const Access& access, const std::string& url) {
+  const absl::Status reached = Check(access, url);
+  if (reached.ok()) return url;
+  // Certificates are as bad by any way.
+  if (!absl::IsUnavailable(reached)) return reached;
+  // A private orchestrator has the same way to the machine as this process.
+  int port = 0;
+  if (context.orchestrator.is_private() || !absl::SimpleAtoi(SplitUrl(url).port, &port)) {
+    return reached;
+  }
+  DM_ASSIGN_OR_RETURN(const std::string local,
+                      BackgroundTunnel(context, std::string(machine), port));
+  // Engines are certified for this name, too.
+  std::string tunnel = absl::StrCat("tcp://localhost:", SplitUrl(local).port);
+  DM_RETURN_IF_ERROR(Check(access, tunnel));
+  return tunnel;
 }
 
 }  // namespace
@@ -85,7 +108,8 @@ absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view mach
   if (!bundle.ok()) return UserError(bundle.status(), machine);
 
   Access access;
-  access.url = bundle->endpoint().docker_url();
+  const std::string& engine_url = bundle->endpoint().docker_url();
+  access.url = engine_url;
   access.plaintext = bundle->endpoint().docker_plaintext();
   if (!bundle->endpoint().ip_addresses().empty()) access.ip = bundle->endpoint().ip_addresses(0);
   if (swarm) {
@@ -98,18 +122,15 @@ absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view mach
       DM_ASSIGN_OR_RETURN(access.cert_path, WriteBundle(context.storage_path, machine, *bundle));
     }
   }
-  const HostPort target = SplitUrl(access.url);
-  const absl::Status reached = Check(access, target, swarm);
-  // Certificates are as bad by any way.
-  if (!absl::IsUnavailable(reached)) return reached.ok() ? absl::StatusOr<Access>(access) : reached;
-  // A private orchestrator has the same way to the machine as this process.
-  int port = 0;
-  if (context.orchestrator.is_private() || !absl::SimpleAtoi(target.port, &port)) return reached;
-  DM_ASSIGN_OR_RETURN(const std::string local,
-                      BackgroundTunnel(context, std::string(machine), port));
-  // Engines are certified for this name, too.
-  access.url = absl::StrCat("tcp://localhost:", SplitUrl(local).port);
-  DM_RETURN_IF_ERROR(Check(access, SplitUrl(access.url), swarm));
+  absl::StatusOr<std::string> reached = Reach(context, machine, access, access.url);
+  if (!reached.ok()) {
+    // Certificates that the engine takes are not to be made anew for a swarm that does not run.
+    if (swarm && !access.plaintext && Reach(context, machine, access, engine_url).ok()) {
+      return absl::FailedPreconditionError(kSwarmNotStarted);
+    }
+    return reached.status();
+  }
+  access.url = *std::move(reached);
   return access;
 }
 

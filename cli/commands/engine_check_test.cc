@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/common/clock/clock.h"
 #include "services/common/crypto/certificates.h"
 #include "services/common/file/file.h"
 #include "tests/fakes/engine/tls_engine.h"
@@ -39,8 +41,9 @@ class EngineCheckTest : public testing::Test {
     Put("cert.pem", client->cert_pem);
     Put("key.pem", client->key_pem.view());
   }
-  void Serve(const std::vector<std::string>& names) {
-    const auto server = ca_.IssueServer(names, absl::Hours(1));
+  void Serve(const std::vector<std::string>& names) { Serve(names, ca_); }
+  void Serve(const std::vector<std::string>& names, const common::CertAuthority& authority) {
+    const auto server = authority.IssueServer(names, absl::Hours(1));
     ASSERT_TRUE(server.ok()) << server.status();
     engine_ = std::make_unique<fakes::TlsEngine>(
         listener_.fd(),
@@ -88,6 +91,14 @@ TEST_F(EngineCheckTest, ACertificateOfAnotherAuthorityIsTheOriginalsThreeLines) 
 TEST_F(EngineCheckTest, ACertificateForAnotherAddressIsNamed) {
   Serve({"192.0.2.1"});
   EXPECT_THAT(Cause(), HasSubstr("IP address mismatch"));
+}
+
+TEST_F(EngineCheckTest, ACertificateThatHasEndedIsNamed) {
+  const common::FakeClock yesterday(absl::Now() - absl::Hours(25));
+  const auto then = common::CertAuthority::FromPem(ca_.cert_pem(), ca_.key_pem().view(), yesterday);
+  ASSERT_TRUE(then.ok()) << then.status();
+  Serve({"127.0.0.1"}, *then);
+  EXPECT_THAT(Cause(), HasSubstr("certificate has expired"));
 }
 
 TEST_F(EngineCheckTest, AnEngineThatRefusesOurCertificateIsHeard) {

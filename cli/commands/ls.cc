@@ -21,6 +21,7 @@ namespace {
 
 using machine::v1::Machine;
 
+constexpr char kMachineDiscovery[] = "machine://";
 constexpr char kHeader[] = "NAME\tACTIVE\tDRIVER\tSTATE\tURL\tSWARM\tDOCKER\tERRORS\n";
 
 // The row of a machine.
@@ -35,41 +36,62 @@ struct Row {
   std::string error;
 };
 
-// What the members of a swarm have in common. A machine that begins the engine's own swarm is what
-// the others name.
-std::string SwarmKey(const Machine& machine) {
-  const machine::v1::SwarmOptions& swarm = machine.swarm();
-  if (!swarm.engine_mode() || !swarm.discovery().empty()) return swarm.discovery();
-  return absl::StrCat("machine://", common::MachineId(machine.name()));
-}
-
 bool IsSwarmMaster(const Machine& machine) {
   const machine::v1::SwarmOptions& swarm = machine.swarm();
   return swarm.master() || (swarm.engine_mode() && swarm.discovery().empty());
 }
 
-// Each swarm -> its master; of several managers the one that has begun it.
-std::map<std::string, std::string> SwarmMasters(const std::vector<Machine>& machines) {
-  std::map<std::string, std::string> masters;
-  for (const Machine& machine : machines) {
-    if (!IsSwarmMaster(machine)) continue;
-    const std::string name(common::MachineId(machine.name()));
-    const bool begun = machine.swarm().engine_mode() && machine.swarm().discovery().empty();
-    if (begun || !machine.swarm().engine_mode()) {
-      masters[SwarmKey(machine)] = name;
-    } else {
-      masters.try_emplace(SwarmKey(machine), name);
+// Which machines are in one swarm, and the name of its master.
+class Swarms {
+ public:
+  // `machines` outlives it.
+  explicit Swarms(const std::vector<Machine>& machines) {
+    for (const Machine& machine : machines) {
+      if (machine.swarm().engine_mode()) {
+        joined_[common::MachineId(machine.name())] = machine.swarm().discovery();
+      }
+    }
+    for (const Machine& machine : machines) {
+      if (!IsSwarmMaster(machine)) continue;
+      const std::string name(common::MachineId(machine.name()));
+      const bool begun = machine.swarm().engine_mode() && machine.swarm().discovery().empty();
+      if (begun || !machine.swarm().engine_mode()) {
+        masters_[KeyOf(machine)] = name;
+      } else {
+        masters_.try_emplace(KeyOf(machine), name);  // A manager that has joined.
+      }
     }
   }
-  return masters;
-}
 
-std::string MasterOf(const Machine& machine, const std::map<std::string, std::string>& masters) {
-  const std::string key = SwarmKey(machine);
-  if (!machine.has_swarm() || key.empty()) return "";
-  const auto it = masters.find(key);
-  return it == masters.end() ? "" : it->second;
-}
+  // Empty where the machine is in no swarm, or in one without a master that is known.
+  std::string MasterOf(const Machine& machine) const {
+    if (!machine.has_swarm()) return "";
+    const std::string key = KeyOf(machine);
+    const auto it = masters_.find(key);
+    return key.empty() || it == masters_.end() ? "" : it->second;
+  }
+
+ private:
+  // What the members have in common: how they find each other, or of the engine's own swarm the
+  // machine that has begun it, which each has joined by one that was there before.
+  std::string KeyOf(const Machine& machine) const {
+    if (!machine.swarm().engine_mode()) return machine.swarm().discovery();
+    absl::string_view name = common::MachineId(machine.name());
+    absl::string_view joined = machine.swarm().discovery();
+    // Machines that are named anew could name each other in a ring.
+    for (size_t steps = 0;
+         steps <= joined_.size() && absl::ConsumePrefix(&joined, kMachineDiscovery); ++steps) {
+      name = joined;
+      const auto next = joined_.find(name);
+      joined = next == joined_.end() ? "" : next->second;
+    }
+    return absl::StrCat(kMachineDiscovery, name);
+  }
+
+  // Machine with the engine's own swarm -> its discovery.
+  std::map<absl::string_view, absl::string_view> joined_;
+  std::map<std::string, std::string> masters_;
+};
 
 Row RowOf(const Machine& machine, const std::string& docker_host, const std::string& master) {
   Row row;
@@ -209,13 +231,13 @@ class LsCommand final : public Command {
         const std::vector<Machine> machines,
         ListMachines(context, FieldsFor(quiet, !conditions.empty(), output.has_value()), max_age,
                      absl::Seconds(args.Int("timeout"))));
-    const std::map<std::string, std::string> masters = SwarmMasters(machines);
+    const Swarms swarms(machines);
     const std::string docker_host = context.env.Get("DOCKER_HOST");
     std::vector<Row> rows;
     rows.reserve(machines.size());
     nlohmann::ordered_json data = nlohmann::ordered_json::array();
     for (const Machine& machine : machines) {
-      const std::string master = MasterOf(machine, masters);
+      const std::string master = swarms.MasterOf(machine);
       if (!filter.Matches(machine, master)) continue;
       rows.push_back(RowOf(machine, docker_host, master));
       if (output.has_value()) {

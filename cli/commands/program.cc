@@ -5,6 +5,8 @@
 #include <climits>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cli/args/flags.h"
 #include "cli/args/help.h"
@@ -14,6 +16,7 @@
 #include "cli/commands/program_version.h"
 #include "cli/commands/stray_machines.h"
 #include "cli/connect/orchestrator.h"
+#include "google/protobuf/stubs/common.h"
 
 namespace machine::cli {
 namespace {
@@ -97,6 +100,20 @@ int RunCommand(const ProgramParts& parts, Command& command, const ParsedArgs& gl
   return ExitCodeOf(exit.status());
 }
 
+// Files here and commands there may be any bytes; everything else goes to the orchestrator in
+// messages, whose text is UTF-8.
+absl::Status CheckText(absl::string_view command, const std::vector<std::string>& args) {
+  for (const absl::string_view takes_bytes : {"ssh", "scp", "mount"}) {
+    if (command == takes_bytes) return absl::OkStatus();
+  }
+  for (const std::string& arg : args) {
+    if (google::protobuf::internal::IsStructurallyValidUTF8(arg)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("Error: \"", absl::CHexEscape(arg), "\" is not text in UTF-8"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 int RunProgramLine(const ProgramParts& parts, const std::vector<std::string>& command_line) {
@@ -125,6 +142,10 @@ int RunProgramLine(const ProgramParts& parts, const std::vector<std::string>& co
   if (words[0] == "help" || words[0] == "h") return RunHelp(parts, rest);
   Command* const command = Find(commands, words[0]);
   if (command == nullptr) return UnknownCommand(parts.console, words[0]);
+  if (const absl::Status text = CheckText(words[0], rest); !text.ok()) {
+    parts.console.Err(absl::StrCat(text.message(), "\n"));
+    return kExitError;
+  }
   int exit = RunCommand(parts, *command, *globals, command_line, rest);
   if (exit == kExitOk && !parts.console.ok()) {
     parts.console.Err("Error: standard output does not take what is written\n");

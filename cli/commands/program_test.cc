@@ -21,6 +21,7 @@
 #include "services/common/file/file.h"
 #include "services/common/process/unique_fd.h"
 #include "tests/fakes/engine/tls_engine.h"
+#include "tests/integration/listener.h"
 
 namespace machine::cli {
 namespace {
@@ -33,6 +34,13 @@ TEST_F(ProgramTest, NoArgumentsPrintHelp) {
                                "Usage: docker-machine [OPTIONS] COMMAND [arg...]\n\n"
                                "Create and manage machines running Docker.\n"));
   EXPECT_EQ(err(), "");
+}
+
+TEST_F(ProgramTest, WhatIsNoTextIsNamedBeforeAnythingIsAsked) {
+  EXPECT_EQ(RunWords({"create", "--engine-label", "a=\xff", "dev"}), 1);
+  EXPECT_EQ(err(), "Error: \"a=\\xff\" is not text in UTF-8\n");
+  EXPECT_EQ(RunWords({"import", "/tmp/\xff\n"}), 1);
+  EXPECT_EQ(err(), "Error: \"/tmp/\\xff\\n\" is not text in UTF-8\n");
 }
 
 TEST_F(ProgramTest, VersionInAllItsForms) {
@@ -253,6 +261,30 @@ TEST_F(ProgramTest, LsShowsSwarms) {
   EXPECT_EQ(out(), "m\nn\n");
 }
 
+TEST_F(ProgramTest, LsNamesWhoHasBegunASwarmWhomeverOthersHaveJoined) {
+  const auto put = [&](const std::string& id, const std::string& discovery, bool manager) {
+    auto machine = MachineOf(id, "192.0.2.1");
+    machine.mutable_swarm()->set_engine_mode(true);
+    machine.mutable_swarm()->set_master(manager);
+    machine.mutable_swarm()->set_discovery(discovery);
+    orchestrator_.PutMachine(machine);
+  };
+  put("a", "", false);
+  put("b", "machine://a", true);
+  put("c", "machine://b", false);
+  put("other", "", true);
+  put("stray", "machine://gone", false);
+  // Named anew so that they name each other.
+  put("x", "machine://y", false);
+  put("y", "machine://x", false);
+  EXPECT_EQ(RunWords({"ls", "--format", "{{.Name}} [{{.Swarm}}]"}), 0);
+  EXPECT_EQ(out(),
+            "a [a (master)]\nb [a (master)]\nc [a]\nother [other (master)]\nstray []\nx []\ny "
+            "[]\n");
+  EXPECT_EQ(Run("ls -q --filter swarm=a"), 0);
+  EXPECT_EQ(out(), "a\nb\nc\n");
+}
+
 struct FilterCase {
   absl::string_view label;
   absl::string_view flags;
@@ -326,16 +358,16 @@ class AccessTest : public ProgramTest {
       EXPECT_TRUE(common::WriteFileAtomically(absl::StrCat(folder_, "/", name), text, 0600).ok());
     }
     orchestrator_.set_bundle(bundle);
-    engine_ = std::make_unique<fakes::TlsEngine>(
-        socket_.get(),
-        fakes::TlsEngine::Certificates{.cert_pem = server->cert_pem,
-                                       .key_pem = std::string(server->key_pem.view()),
-                                       .ca_pem = ca->cert_pem()});
+    certificates_ = {.cert_pem = server->cert_pem,
+                     .key_pem = std::string(server->key_pem.view()),
+                     .ca_pem = ca->cert_pem()};
+    engine_ = std::make_unique<fakes::TlsEngine>(socket_.get(), certificates_);
   }
 
   const std::string folder_ = absl::StrCat(testing::TempDir(), "/engine");
   common::UniqueFd socket_;
   std::string url_;
+  fakes::TlsEngine::Certificates certificates_;
   std::unique_ptr<fakes::TlsEngine> engine_;
 };
 
@@ -439,6 +471,68 @@ TEST_F(AccessTest, AnEngineThatTakesNoCertificateIsNoAnswer) {
       << err();
   EXPECT_EQ(Run("config dev"), 1);
   EXPECT_TRUE(absl::StartsWith(err(), "Error running connection boilerplate: Error checking"))
+      << err();
+}
+
+// "boss" is the master of a swarm, whose manager has the certificate of the engine.
+class SwarmAccessTest : public AccessTest {
+ protected:
+  SwarmAccessTest() {
+    auto machine = MachineOf("boss", "127.0.0.1");
+    machine.mutable_endpoint()->set_docker_url(url_);
+    machine.mutable_swarm()->set_is_swarm(true);
+    machine.mutable_swarm()->set_master(true);
+    machine.mutable_swarm()->set_host(absl::StrCat("tcp://0.0.0.0:", manager_.port()));
+    orchestrator_.PutMachine(machine);
+  }
+
+  tests::Listener manager_;
+};
+
+TEST_F(SwarmAccessTest, AManagerThatTakesOurCertificateAnswers) {
+  const fakes::TlsEngine swarm(manager_.fd(), certificates_);
+  EXPECT_EQ(Run("env --swarm boss"), 0) << err();
+  EXPECT_TRUE(absl::StartsWith(
+      out(), absl::StrCat("export DOCKER_TLS_VERIFY=\"1\"\nexport DOCKER_HOST=\"", manager_.url(),
+                          "\"\nexport DOCKER_CERT_PATH=\"", folder_, "\"\n")))
+      << out();
+  EXPECT_EQ(Run("config --swarm boss"), 0) << err();
+  EXPECT_TRUE(absl::EndsWith(out(), absl::StrCat("\n-H=", manager_.url(), "\n"))) << out();
+}
+
+TEST_F(SwarmAccessTest, AManagerThatDoesNotRunIsNotTheCertificatesFault) {
+  manager_.Refuse();
+  EXPECT_EQ(Run("env --swarm boss"), 1);
+  EXPECT_EQ(out(), "");
+  EXPECT_EQ(err(),
+            "Error checking TLS connection: Connection to Swarm cannot be checked but the certs "
+            "are valid. Maybe swarm is not started\n");
+  EXPECT_EQ(Run("config --swarm boss"), 1);
+  EXPECT_EQ(err(),
+            "Error running connection boilerplate: Connection to Swarm cannot be checked but the "
+            "certs are valid. Maybe swarm is not started\n");
+}
+
+TEST_F(SwarmAccessTest, AManagerWithTheCertificateOfAnotherAuthorityIsNoAnswer) {
+  const auto other = common::CertAuthority::Create("other", absl::Hours(24));
+  const auto server = other->IssueServer({"127.0.0.1"}, absl::Hours(24));
+  const fakes::TlsEngine swarm(manager_.fd(), {.cert_pem = server->cert_pem,
+                                               .key_pem = std::string(server->key_pem.view()),
+                                               .ca_pem = certificates_.ca_pem});
+  EXPECT_EQ(Run("config --swarm boss"), 1);
+  EXPECT_TRUE(absl::StrContains(err(), "Maybe swarm is not started")) << err();
+}
+
+TEST_F(SwarmAccessTest, WhereTheEngineRefusesUsTooItIsTheCertificates) {
+  engine_.reset();
+  socket_.reset();
+  manager_.Refuse();
+  EXPECT_EQ(Run("env --swarm boss"), 1);
+  EXPECT_TRUE(absl::StartsWith(
+      err(), absl::StrCat("Error checking TLS connection: Error checking and/or regenerating the "
+                          "certs: There was an error validating certificates for host "
+                          "\"127.0.0.1:",
+                          manager_.port(), "\": dial tcp")))
       << err();
 }
 
