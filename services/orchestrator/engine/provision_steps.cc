@@ -93,6 +93,14 @@ struct Issued {
   absl::Time not_after;
 };
 
+// The master of a standalone swarm dials the engines of its nodes with the certificate that its own
+// clients see.
+common::ServerUse ServerUseOf(const machine::v1::Machine& machine) {
+  const machine::v1::SwarmOptions& swarm = machine.swarm();
+  return swarm.master() && !swarm.engine_mode() ? common::ServerUse::kServerAndClient
+                                                : common::ServerUse::kServer;
+}
+
 // The certificate on the host stays as long as it names the right addresses and is young enough, so
 // that provisioning again changes nothing.
 absl::StatusOr<::provisioner::v1::TlsMaterial> EngineTls(OperationRun& run, bool renew,
@@ -106,12 +114,15 @@ absl::StatusOr<::provisioner::v1::TlsMaterial> EngineTls(OperationRun& run, bool
   DM_ASSIGN_OR_RETURN(std::string key, run.GetSecret(kServerKeySecret));
   const bool same = std::equal(names.begin(), names.end(), certified.begin(), certified.end());
   const absl::Duration lifetime = ServerCertLifetime(run.machine().machine());
-  if (renew || !same || cert.empty() || key.empty() ||
+  if (renew || run.machine().imported_tls() || !same || cert.empty() || key.empty() ||
       run.parts().certificates.NeedsRenewal(cert, lifetime)) {
-    DM_ASSIGN_OR_RETURN(const ServerCertificate issued,
-                        run.parts().certificates.IssueServer(names, lifetime));
+    DM_ASSIGN_OR_RETURN(const common::CertAuthority ca, run.parts().certificates.Ca());
+    DM_ASSIGN_OR_RETURN(
+        const common::IssuedCert issued,
+        common::Annotate(ca.IssueServer(names, lifetime, ServerUseOf(run.machine().machine())),
+                         "server certificate"));
     cert = issued.cert_pem;
-    key = issued.key_pem;
+    key = std::string(issued.key_pem.view());
     DM_RETURN_IF_ERROR(run.PutSecret(kServerCertSecret, cert));
     DM_RETURN_IF_ERROR(run.PutSecret(kServerKeySecret, key));
     fresh = Issued{names, issued.not_after};

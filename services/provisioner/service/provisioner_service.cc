@@ -65,6 +65,16 @@ void LogEnd(const common::Logger& log, const char* method, const std::string& ma
   log.Info("call done", fields);
 }
 
+// Of a call that is about an engine and no host.
+void LogEnd(const common::Logger& log, const char* method, const std::string& trace_id,
+            const absl::Status& status) {
+  common::LogFields fields = {{"method", method}};
+  if (!trace_id.empty()) fields.emplace_back("trace_id", trace_id);
+  if (status.ok()) return log.Info("call done", fields);
+  fields.emplace_back("error", std::string(status.message()));
+  log.Warning("call failed", fields);
+}
+
 }  // namespace
 
 grpc::ServerWriteReactor<ProvisionEvent>* ProvisionerService::WaitForSsh(
@@ -110,21 +120,29 @@ grpc::ServerWriteReactor<ProvisionEvent>* ProvisionerService::ConfigureTls(
 grpc::ServerUnaryReactor* ProvisionerService::ConfigureSwarm(
     grpc::CallbackServerContext* context, const ::provisioner::v1::ConfigureSwarmRequest* request,
     ::provisioner::v1::ConfigureSwarmResponse* response) {
-  return UnaryCall(*context, [this, request, response](CallScope& call) -> absl::Status {
-    DM_ASSIGN_OR_RETURN(*response,
-                        machine::provisioner::ConfigureSwarm(call, dependencies_.probe, *request));
-    return absl::OkStatus();
-  });
+  return UnaryCall(*context,
+                   [this, request, response,
+                    trace_id = common::TraceIdOf(*context)](CallScope& call) -> absl::Status {
+                     auto configured =
+                         machine::provisioner::ConfigureSwarm(call, dependencies_.probe, *request);
+                     LogEnd(dependencies_.log, "ConfigureSwarm", trace_id, configured.status());
+                     DM_ASSIGN_OR_RETURN(*response, std::move(configured));
+                     return absl::OkStatus();
+                   });
 }
 
 grpc::ServerUnaryReactor* ProvisionerService::LeaveSwarm(
     grpc::CallbackServerContext* context, const ::provisioner::v1::LeaveSwarmRequest* request,
     ::provisioner::v1::LeaveSwarmResponse* response) {
-  return UnaryCall(*context, [this, request, response](CallScope& call) -> absl::Status {
-    DM_ASSIGN_OR_RETURN(*response,
-                        machine::provisioner::LeaveSwarm(call, dependencies_.probe, *request));
-    return absl::OkStatus();
-  });
+  return UnaryCall(*context,
+                   [this, request, response,
+                    trace_id = common::TraceIdOf(*context)](CallScope& call) -> absl::Status {
+                     auto left =
+                         machine::provisioner::LeaveSwarm(call, dependencies_.probe, *request);
+                     LogEnd(dependencies_.log, "LeaveSwarm", trace_id, left.status());
+                     DM_ASSIGN_OR_RETURN(*response, std::move(left));
+                     return absl::OkStatus();
+                   });
 }
 
 grpc::ServerUnaryReactor* ProvisionerService::CheckDocker(grpc::CallbackServerContext* context,
