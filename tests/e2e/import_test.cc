@@ -41,6 +41,15 @@ TEST_F(ImportTest, TheEngineIsUsedOnItsStoresAuthorityUntilItGetsOurs) {
   ASSERT_EQ(theirs.Run(absl::StrCat("export ", store)).exit_code, 0);
   const std::string started = host.Sh(kEngineStart);
 
+  // The other docker-machine asks an engine with server.pem whether it answers.
+  const std::string folder = store + "/machines/one";
+  const Outcome asked = theirs.RunOther(
+      {"curl", "-s", "--cacert", folder + "/ca.pem", "--cert", folder + "/server.pem", "--key",
+       folder + "/server-key.pem", absl::StrCat("https://", host.ip(), ":2376/_ping")});
+  EXPECT_EQ(asked.out, "OK") << asked;
+  EXPECT_THAT(common::ReadFile(folder + "/config.json").value_or(""),
+              HasSubstr("\"InstallURL\": \"https://get.docker.com\""));
+
   World ours;
   const Outcome imported = ours.Run(absl::StrCat("import --yes ", store));
   EXPECT_EQ(imported.exit_code, 0) << imported;

@@ -24,6 +24,13 @@ constexpr char kGlobal[] = "--bugsnag-api-token=no-report";
 
 class GitlabRunnerTest : public WorldTest {
  protected:
+  GitlabRunnerTest() {
+    // What else is in its environment.
+    world_.SetEnv("MACHINE_BUGSNAG_API_TOKEN", "no-report");
+    world_.SetEnv("MACHINE_GITHUB_API_TOKEN", "none");
+    world_.SetEnv("DOCKER_MACHINE_NAME", "");
+  }
+
   static std::string Name(int i) { return absl::StrCat("runner-x7abc-auto-scale-", i); }
 
   Outcome Command(absl::string_view line) const { return Run(absl::StrCat(kGlobal, " ", line)); }

@@ -170,6 +170,59 @@ TEST_F(ImportTest, ANameThatIsTakenIsLeftOut) {
   EXPECT_EQ(Run("inspect -f {{.DriverName}} gen3").out, "none\n");
 }
 
+// What else may be among the machines' folders.
+TEST_F(ImportTest, OddEntriesAreLeftOutByNameAndTheOthersComeAlong) {
+  const std::string machines = legacy_.root() + "/machines";
+  const std::string config = common::ReadFile(machines + "/url3/config.json").value();
+  const auto put = [&](const std::string& name) {
+    ASSERT_TRUE(common::EnsureDir(machines + "/" + name, 0700).ok());
+    ASSERT_TRUE(
+        common::WriteFileAtomically(machines + "/" + name + "/config.json", config, 0600).ok());
+  };
+  put("\xff\xfe");
+  put("two\nlines\x1b[31m");
+  ASSERT_TRUE(common::EnsureDir(machines + "/folder/config.json", 0700).ok());
+  ASSERT_TRUE(common::EnsureDir(machines + "/fifo", 0700).ok());
+  ASSERT_EQ(mkfifo((machines + "/fifo/config.json").c_str(), 0600), 0);
+  ASSERT_TRUE(common::EnsureDir(machines + "/link", 0700).ok());
+  fs::create_symlink(Path("nowhere"), machines + "/link/config.json");
+  fs::create_symlink(Path("nowhere"), machines + "/gone");
+  // A machine that lies elsewhere is as good as the others.
+  ASSERT_TRUE(common::EnsureDir(Path("disk2/far"), 0700).ok());
+  ASSERT_TRUE(common::WriteFileAtomically(Path("disk2/far/config.json"), config, 0600).ok());
+  fs::create_directory_symlink(Path("disk2/far"), machines + "/far");
+
+  const auto before = LegacyStoreFixture::Snapshot(legacy_.root());
+  const Outcome seen = Import();
+  EXPECT_EQ(seen.exit_code, 1) << seen;
+  EXPECT_THAT(seen.err, HasSubstr("\\xff\\xfe: left out: Invalid hostname specified"));
+  EXPECT_THAT(seen.err, HasSubstr("two\\nlines\\x1b[31m: left out: Invalid hostname specified"));
+  EXPECT_THAT(seen.err, HasSubstr("folder: left out: its config.json cannot be read: "));
+  EXPECT_THAT(seen.err, HasSubstr("fifo: left out: its config.json cannot be read: "));
+  EXPECT_THAT(seen.err, HasSubstr("link: left out: it has no config.json\n"));
+  EXPECT_THAT(seen.out, Not(HasSubstr("gone")));
+  EXPECT_THAT(seen.out,
+              HasSubstr("Imported 7 machines: aws2, box0, bytes1, cloud1, far, gen3, url3\n"));
+  EXPECT_EQ(LegacyStoreFixture::Snapshot(legacy_.root()), before);
+
+  // Its docker-machine was writing it just then.
+  ASSERT_TRUE(common::WriteFileAtomically(machines + "/broken/config.json", config, 0600).ok());
+  EXPECT_THAT(Import().out, HasSubstr("Imported 1 machine: broken\n"));
+}
+
+TEST_F(ImportTest, OfTwoImportsAtOnceNeitherLeavesOutWhatTheOtherTook) {
+  Run("ls");  // Both ask the same orchestrator.
+  const std::vector<Outcome> seen = AllAtOnce(4, [&](int) { return Import(); });
+  for (const Outcome& each : seen) {
+    EXPECT_EQ(each.exit_code, 1) << "something is left out" << each;
+    EXPECT_THAT(each.err, Not(HasSubstr("already"))) << each;
+    for (const std::string& name : LegacyStoreFixture::GoodNames()) {
+      EXPECT_THAT(each.err, Not(HasSubstr(name + ": left out"))) << each;
+    }
+  }
+  EXPECT_EQ(Run("ls -q").out, Lines(LegacyStoreFixture::GoodNames()));
+}
+
 TEST_F(ImportTest, AWrongPathIsNamed) {
   const Outcome seen = Run(absl::StrCat("import ", Path("nowhere")));
   EXPECT_EQ(seen.exit_code, 1);

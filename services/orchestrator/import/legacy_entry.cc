@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "services/common/status/status.h"
@@ -55,7 +56,14 @@ absl::StatusOr<ordered_json> ParseConfig(absl::string_view config_json) {
         absl::StrCat("its config.json has version ", version,
                      "; versions 0 to 3 can be read: it was made by a newer docker-machine"));
   }
-  if (LegacyText(config, "DriverName").empty()) return Bad("its config.json names no driver");
+  const std::string driver = LegacyText(config, "DriverName");
+  if (driver.empty()) return Bad("its config.json names no driver");
+  // Names of programs: they are shown, and a driver of this name may be looked for.
+  if (!std::all_of(driver.begin(), driver.end(), [](unsigned char c) {
+        return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
+      })) {
+    return Bad("its config.json names a driver by what no driver is called");
+  }
   return config;
 }
 

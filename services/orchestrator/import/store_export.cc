@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "services/common/crypto/certificates.h"
 #include "services/common/file/file.h"
 #include "services/common/legacy/machine_config.h"
 #include "services/common/status/grpc_status.h"
@@ -31,6 +32,8 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 constexpr absl::Duration kDriverTimeout = absl::Seconds(30);
+// Written where nothing was asked for: the original fetches what is there.
+constexpr char kInstallUrl[] = "https://get.docker.com";
 constexpr mode_t kPublicMode = 0644;
 constexpr mode_t kPrivateMode = 0600;
 
@@ -94,6 +97,29 @@ absl::Status WriteTls(const std::string& folder, const StoreTls& tls) {
   DM_RETURN_IF_ERROR(WriteUnlessEmpty(folder + "/ca.pem", tls.ca_pem, kPublicMode));
   DM_RETURN_IF_ERROR(WriteUnlessEmpty(folder + "/cert.pem", tls.cert_pem, kPublicMode));
   return WriteUnlessEmpty(folder + "/key.pem", tls.key_pem, kPrivateMode);
+}
+
+// What the original dials an engine with, to see whether it answers: as imported, else a new one
+// with the names and the end of the engine's, which is no client's.
+absl::StatusOr<ServerCertificate> ServerCertOf(const EngineParts& parts,
+                                               const MachineRecord& record) {
+  const std::string& uid = record.machine().uid();
+  DM_ASSIGN_OR_RETURN(std::string cert, ReadSecret(parts, uid, kServerCertSecret));
+  if (!record.imported_tls() && !cert.empty()) {
+    DM_ASSIGN_OR_RETURN(const common::CertInfo info, common::CertInfo::Parse(cert));
+    DM_ASSIGN_OR_RETURN(const common::CertAuthority ca, parts.certificates.Ca());
+    const auto& names = record.certified_names();
+    // Of a machine that was off for long it may have ended.
+    const absl::Duration left =
+        std::max(info.not_after - parts.clock.Now(), absl::Duration(absl::Minutes(1)));
+    DM_ASSIGN_OR_RETURN(
+        const common::IssuedCert issued,
+        ca.IssueServer({names.begin(), names.end()}, left, common::ServerUse::kServerAndClient));
+    return ServerCertificate{.cert_pem = issued.cert_pem,
+                             .key_pem = std::string(issued.key_pem.view())};
+  }
+  DM_ASSIGN_OR_RETURN(std::string key, ReadSecret(parts, uid, kServerKeySecret));
+  return ServerCertificate{.cert_pem = std::move(cert), .key_pem = std::move(key)};
 }
 
 }  // namespace
@@ -176,10 +202,9 @@ absl::Status StoreExporter::WriteMachine(const MachineRecord& record, const std:
                                          .cert_pem = bundle.cert_pem,
                                          .key_pem = bundle.key_pem,
                                          .ca_key_pem = ""}));
-    DM_ASSIGN_OR_RETURN(const std::string server, ReadSecret(parts_, uid, kServerCertSecret));
-    DM_RETURN_IF_ERROR(WriteUnlessEmpty(folder + "/server.pem", server, kPublicMode));
-    DM_ASSIGN_OR_RETURN(const std::string key, ReadSecret(parts_, uid, kServerKeySecret));
-    DM_RETURN_IF_ERROR(WriteUnlessEmpty(folder + "/server-key.pem", key, kPrivateMode));
+    DM_ASSIGN_OR_RETURN(const ServerCertificate server, ServerCertOf(parts_, record));
+    DM_RETURN_IF_ERROR(WriteUnlessEmpty(folder + "/server.pem", server.cert_pem, kPublicMode));
+    DM_RETURN_IF_ERROR(WriteUnlessEmpty(folder + "/server-key.pem", server.key_pem, kPrivateMode));
   }
   DM_ASSIGN_OR_RETURN(const std::string ssh_key, ReadSecret(parts_, uid, kSshKeySecret));
   if (!ssh_key.empty()) {
@@ -204,6 +229,8 @@ absl::StatusOr<ordered_json> StoreExporter::ConfigOf(const MachineRecord& record
   if (original.empty()) {
     config = common::LegacyConfig(machine, final_path);
     config["DriverName"] = std::string(driver.name);
+    ordered_json& engine = config["HostOptions"]["EngineOptions"];
+    if (engine["InstallURL"] == "") engine["InstallURL"] = kInstallUrl;
   } else {
     DM_ASSIGN_OR_RETURN(config, ToLegacyVersion3(original));
   }

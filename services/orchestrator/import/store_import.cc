@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "services/common/crypto/certificates.h"
@@ -139,7 +140,7 @@ absl::StatusOr<machine::v1::ImportStoreResponse> StoreImporter::Import(
     ImportedEntry entry = ImportEntry(store, name, request.dry_run());
     if (entry.result() == ImportedEntry::IMPORTED) response.add_imported(name);
     if (entry.result() == ImportedEntry::QUARANTINED) {
-      response.add_quarantined(absl::StrCat(name, ": ", entry.reason()));
+      response.add_quarantined(absl::StrCat(entry.machine_id(), ": ", entry.reason()));
     }
     *response.add_entries() = std::move(entry);
   }
@@ -149,7 +150,8 @@ absl::StatusOr<machine::v1::ImportStoreResponse> StoreImporter::Import(
 ImportedEntry StoreImporter::ImportEntry(const LegacyStore& store, const std::string& name,
                                          bool dry_run) {
   ImportedEntry entry;
-  entry.set_machine_id(name);
+  // A folder may have any name; a message must be UTF-8, and goes to a terminal.
+  entry.set_machine_id(CheckMachineId(name).ok() ? name : absl::CHexEscape(name));
   entry.set_result(ImportedEntry::IMPORTED);
   const absl::Status status = TryEntry(store, name, dry_run, entry);
   if (!status.ok()) {
@@ -176,7 +178,13 @@ absl::Status StoreImporter::TryEntry(const LegacyStore& store, const std::string
   Prepared prepared = Prepare(store, name, config, legacy, entry);
   prepared.record.set_imported_from(folder);
   if (dry_run) return absl::OkStatus();
-  return Commit(prepared);
+  const absl::Status committed = Commit(prepared);
+  if (!absl::IsAlreadyExists(committed)) return committed;
+  // Another import was faster, perhaps of the same store.
+  DM_ASSIGN_OR_RETURN(const bool meanwhile, IsImported(name, folder));
+  if (!meanwhile) return committed;
+  entry.set_result(ImportedEntry::ALREADY_IMPORTED);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> StoreImporter::IsImported(const std::string& name, const std::string& folder) {
