@@ -161,5 +161,38 @@ TEST_F(DockerDriverTest, CommandThatFindsTheMachineGoneIsBelievedAtOnce) {
   EXPECT_EQ(Do("rm -y").exit_code, 0);
 }
 
+// What GitLab Runner's executor asks of a machine that it uses, provisions again, stops and
+// removes; its many machines at once are in tests/integration.
+TEST_F(DockerDriverTest, GitlabRunnerUsesAMachineUntilItRemovesIt) {
+  world_.SetEnv("MACHINE_BUGSNAG_API_TOKEN", "no-report");
+  const auto runner = [&](const std::string& line) {
+    return Run(absl::StrCat("--bugsnag-api-token=no-report ", line));
+  };
+  const std::string& name = box_->name();
+  EXPECT_EQ(runner("inspect " + name).exit_code, 0);
+  EXPECT_EQ(runner("config " + name).exit_code, 0);
+  EXPECT_EQ(runner("status " + name).out, "Running\n");
+  const std::string ip = Line(runner("ip " + name).out);
+  const std::string url = Line(runner("url " + name).out);
+  EXPECT_EQ(url, absl::StrCat("tcp://", ip, ":2376"));
+  const Outcome folder = runner("inspect " + name + " -f {{.HostOptions.AuthOptions.StorePath}}");
+  EXPECT_EQ(folder.err, "");
+  const std::string certs = Line(folder.out);
+  EXPECT_EQ(certs, world_.machine_folder(name));
+  const Outcome used = Shell(absl::StrCat("DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=", certs,
+                                          " docker -H ", url, " version -f {{.Server.Os}}"));
+  EXPECT_EQ(used.out, "linux\n") << used;
+
+  EXPECT_EQ(runner("provision " + name).exit_code, 0);
+  EXPECT_EQ(runner("stop " + name).exit_code, 0);
+  const Outcome off = runner("config " + name);
+  EXPECT_EQ(off.exit_code, 1);
+  EXPECT_EQ(off.out, "");
+  EXPECT_EQ(runner("rm -y " + name).exit_code, 0);
+  EXPECT_NE(Shell(absl::StrCat("test -e ", certs)).exit_code, 0);
+  EXPECT_NE(runner("inspect " + name).exit_code, 0);
+  EXPECT_THAT(box_->Containers(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace machine::tests

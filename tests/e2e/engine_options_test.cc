@@ -83,15 +83,16 @@ TEST_F(EngineOptionsTest, ReachTheDaemonBesideWhatOthersHaveConfigured) {
       Create(*host, "opted",
              {absl::StrCat("--engine-label=", kLabel), "--engine-label", "tier=web",
               absl::StrCat("--engine-env=", kVariable), "--engine-env=NO_PROXY=10.0.0.0/8,.test",
-              "--engine-insecure-registry=new.test:5000",
+              "--engine-label=who=Zoë ☃", "--engine-insecure-registry=new.test:5000",
               "--engine-registry-mirror=https://mirror.test", "--engine-storage-driver=overlay2",
               "--engine-opt=log-driver=json-file", "--engine-opt=log-opt=max-file=3",
               "--engine-opt=live-restore", absl::StrCat("--engine-opt=pidfile=", kPidFile)});
   ASSERT_EQ(created.exit_code, 0) << created;
 
   nlohmann::json info = Info("opted");
-  EXPECT_THAT(Strings(info["Labels"]), IsSupersetOf(std::vector<std::string>{
-                                           kLabel, "tier=web", "rack=7", "provider=generic"}));
+  EXPECT_THAT(Strings(info["Labels"]),
+              IsSupersetOf(std::vector<std::string>{kLabel, "tier=web", "who=Zoë ☃", "rack=7",
+                                                    "provider=generic"}));
   EXPECT_THAT(Strings(info["Labels"]), Not(Contains("provider=other")));
   EXPECT_TRUE(info["RegistryConfig"]["IndexConfigs"].contains("new.test:5000")) << info;
   EXPECT_TRUE(info["RegistryConfig"]["IndexConfigs"].contains("old.test:5000")) << info;
@@ -122,6 +123,21 @@ TEST_F(EngineOptionsTest, ReachTheDaemonBesideWhatOthersHaveConfigured) {
   EXPECT_EQ(
       nlohmann::json::parse(host->Sh("cat /etc/docker/daemon.json"))["max-concurrent-downloads"],
       3);
+
+  // Somebody has broken it: it stays as he left it, and the engine goes on.
+  const std::string running = host->Sh(absl::StrCat("echo ", kEngine));
+  const std::string kept = host->Sh(
+      "cp -p /etc/docker/daemon.json /root/; "
+      "echo '{\"debug\": true,}' >/etc/docker/daemon.json; "
+      "stat -c '%y %a' /etc/docker/daemon.json");
+  const Outcome broken = Run("provision opted");
+  EXPECT_EQ(broken.exit_code, 1);
+  EXPECT_THAT(broken.err, HasSubstr("/etc/docker/daemon.json on the host is not a JSON object; "
+                                    "mend it or remove it"));
+  EXPECT_EQ(host->Sh("stat -c '%y %a' /etc/docker/daemon.json"), kept);
+  EXPECT_EQ(host->Sh(absl::StrCat("echo ", kEngine)), running);
+  host->Sh("cp -p /root/daemon.json /etc/docker/");
+  EXPECT_EQ(Run("provision opted").exit_code, 0);
 
   // A machine that would hide the images of the host is refused; its engine goes on as it was.
   const std::string second = host->Sh(absl::StrCat("echo ", kEngine));

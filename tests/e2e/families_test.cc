@@ -8,9 +8,11 @@
 #include <ostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "services/common/file/file.h"
 #include "tests/e2e/bed.h"
 #include "tests/integration/world.h"
@@ -30,21 +32,24 @@ struct Family {
   const char* provisioner;
   std::string created_with;
   std::string upgraded_with;
+  // Words of the engine's command line that are of its package, each with a line end.
+  std::string keeps = "";
 };
 void PrintTo(const Family& family, std::ostream* stream) { *stream << family.label; }
 
 // What an installation from Docker's own package source takes, with dnf or yum. The lists are
 // fetched again after each try that found somebody else at work.
 std::string FromDockersSource(absl::string_view tool, absl::string_view folder, int refreshes = 1) {
-  std::string commands = absl::StrCat(tool, " -q list available docker-ce\n");
+  const std::string list =
+      absl::StrCat(tool, " -q list ", tool == "dnf" ? "--available " : "available ");
+  std::string commands = absl::StrCat(list, "docker-ce\n");
   for (int i = 0; i < refreshes; ++i) {
     absl::StrAppend(&commands, tool, " -q -y --setopt=exit_on_lock=True makecache\n");
   }
-  return absl::StrCat(commands, tool, " -q list available docker-ce\n",
+  return absl::StrCat(commands, list, "docker-ce\n",
                       "curl -fsSL --retry 2 --connect-timeout 15 -o WORK/docker-ce.repo -- "
                       "https://download.docker.com/linux/",
-                      folder, "/docker-ce.repo\n", tool, " -q list available docker-ce\n", tool,
-                      " -q list available docker-cli\n", tool,
+                      folder, "/docker-ce.repo\n", list, "docker-ce\n", list, "docker-cli\n", tool,
                       " -q -y --setopt=exit_on_lock=True install docker-ce\n");
 }
 
@@ -60,7 +65,19 @@ std::string UpgradeOf(absl::string_view packages, absl::string_view tool = "dnf"
                       "\nrpm -q ", packages, "\n");
 }
 
+std::string ZypperUpgrade() {
+  return absl::StrCat(kRpmQuestions,
+                      "zypper --non-interactive --quiet refresh\nrpm -q docker containerd\n"
+                      "zypper --non-interactive --quiet update --no-recommends docker containerd\n"
+                      "rpm -q docker containerd\n");
+}
+
+constexpr char kEngine[] = "systemctl show docker.service -p MainPID --value";
 constexpr char kDockerCe[] = "docker-ce docker-ce-cli containerd.io";
+
+// What shells, systemd, JSON and boot2docker's profile each make something of.
+constexpr char kLabel[] = R"(note=it's "so": $HOME `id` 50% \n ü)";
+constexpr char kVariable[] = R"(NOTE=it's "so": ${HOME} `id` 50% \n ü)";
 
 struct Shared {
   Bed bed;
@@ -100,10 +117,45 @@ class FamiliesTest : public WorldTest, public testing::WithParamInterface<Family
     return absl::StrCat(shared_->host.Sh("/opt/family/families.sh commands"), "\n");
   }
 
-  Outcome Create(absl::string_view options = "") const {
-    return Run(absl::StrCat("create -d generic --generic-ip-address=", shared_->host.ip(),
-                            " --generic-ssh-user=deb --generic-ssh-key=", shared_->bed.key(), " ",
-                            options, " machine"));
+  Outcome Create(std::vector<std::string> options) const {
+    std::vector<std::string> words = {"create",
+                                      "-d",
+                                      "generic",
+                                      "--generic-ip-address=" + shared_->host.ip(),
+                                      "--generic-ssh-user=deb",
+                                      "--generic-ssh-key=" + shared_->bed.key()};
+    words.insert(words.end(), options.begin(), options.end());
+    words.push_back("machine");
+    return world_.RunWords(words);
+  }
+
+  static std::vector<std::string> EngineOptions() {
+    return {
+        absl::StrCat("--engine-label=", kLabel),    "--engine-label=tier=web",
+        absl::StrCat("--engine-env=", kVariable),   "--engine-env=NO_PROXY=10.0.0.0/8,.test",
+        "--engine-insecure-registry=new.test:5000", "--engine-registry-mirror=https://mirror.test",
+        "--engine-opt=log-driver=json-file",        "--engine-opt=log-opt=max-file=3",
+        "--engine-opt=shutdown-timeout=7",          "--engine-storage-driver=overlay2"};
+  }
+
+  // What the daemon says of itself over TLS, and the environment of its process `pid`.
+  void ExpectEngineOptions(absl::string_view pid) const {
+    const Outcome asked = world_.RunOther(
+        {"bash", "-euc", "docker $(docker-machine config machine) info -f '{{json .}}'"});
+    ASSERT_EQ(asked.exit_code, 0) << asked;
+    const auto info = nlohmann::json::parse(asked.out, nullptr, /*allow_exceptions=*/false);
+    EXPECT_THAT(info["Labels"].get<std::vector<std::string>>(),
+                testing::IsSupersetOf({std::string(kLabel), std::string("tier=web"),
+                                       std::string("provider=generic")}));
+    const auto& registries = info["RegistryConfig"];
+    EXPECT_TRUE(registries["IndexConfigs"].contains("new.test:5000")) << registries;
+    EXPECT_EQ(registries["Mirrors"], nlohmann::json({"https://mirror.test/"}));
+    EXPECT_EQ(info["Driver"], "overlay2");
+    EXPECT_EQ(info["LoggingDriver"], "json-file");
+    EXPECT_EQ(info["NoProxy"], "10.0.0.0/8,.test");
+    const std::string environment = shared_->host.Sh(absl::StrCat(
+        "tr '\\0' '\\n' </proc/", pid, "/environ | grep -E '^(NOTE|NO_PROXY)=' | sort"));
+    EXPECT_EQ(environment, absl::StrCat(kVariable, "\nNO_PROXY=10.0.0.0/8,.test"));
   }
 
   std::string ServerVersion() const {
@@ -120,17 +172,22 @@ Shared* FamiliesTest::shared_ = nullptr;
 TEST_P(FamiliesTest, BecomesADockerHostByItsOwnTools) {
   const Family& family = GetParam();
   Become(family.os_release, family.tools, family.state);
-  const Outcome created = Create("--engine-label=tier=web");
+  const Outcome created = Create(EngineOptions());
   ASSERT_EQ(created.exit_code, 0) << created;
   EXPECT_THAT(created.out, HasSubstr(absl::StrCat("Provisioning with ", family.provisioner,
                                                   "...\nInstalling Docker...\n")));
   EXPECT_EQ(Commands(), family.created_with);
-  EXPECT_NE(ServerVersion(), "");
   EXPECT_EQ(shared_->host.Sh("systemctl is-enabled docker.service"), "enabled");
+  const std::string engine = shared_->host.Sh(kEngine);
+  ExpectEngineOptions(engine);
+  EXPECT_THAT(shared_->host.Sh(absl::StrCat("tr '\\0' '\\n' </proc/", engine, "/cmdline")),
+              HasSubstr(family.keeps));
 
+  // Nothing differs: nothing is installed, and the engine goes on.
   const Outcome again = Run("provision machine");
   EXPECT_EQ(again.exit_code, 0) << again;
   EXPECT_EQ(Commands(), "\n");
+  EXPECT_EQ(shared_->host.Sh(kEngine), engine);
 
   const Outcome upgraded = Run("upgrade machine");
   EXPECT_EQ(upgraded.exit_code, 0) << upgraded;
@@ -140,38 +197,71 @@ TEST_P(FamiliesTest, BecomesADockerHostByItsOwnTools) {
 INSTANTIATE_TEST_SUITE_P(
     Families, FamiliesTest,
     testing::ValuesIn<Family>({
-        {"Fedora", "ID=fedora\nVERSION_ID=40\nPRETTY_NAME=\"Fedora Linux 40\"\n", "dnf rpm",
-         "./families.sh state sources \"$(printf 'moby-engine\\ndocker-cli')\"\n./families.sh "
-         "state unit '/usr/bin/dockerd --host=fd:// --exec-opt native.cgroupdriver=systemd "
-         "$OPTIONS'\n",
+        {"FedoraWhereRpmIsBusy", "ID=fedora\nVERSION_ID=42\nPRETTY_NAME=\"Fedora Linux 42\"\n",
+         "dnf rpm",
+         "./families.sh state sources \"$(printf 'moby-engine\\ndocker-cli')\"\n"
+         "./families.sh state busy 1\n",
          "fedora",
-         "dnf -q list available moby-engine\n"
-         "dnf -q list available docker-cli\n"
+         "dnf -q list --available moby-engine\n"
+         "dnf -q list --available docker-cli\n"
+         "dnf -q -y --setopt=exit_on_lock=True install moby-engine docker-cli\n"
          "dnf -q -y --setopt=exit_on_lock=True install moby-engine docker-cli\n",
          UpgradeOf("moby-engine docker-cli containerd")},
-        {"RedHat", "ID=\"rhel\"\nVERSION_ID=\"9.4\"\n", "dnf rpm", "", "redhat",
+        {"Fedora40", "ID=fedora\nVERSION_ID=40\nPRETTY_NAME=\"Fedora Linux 40\"\n", "dnf rpm",
+         "./families.sh state sources \"$(printf 'moby-engine\\ndocker-cli')\"\n./families.sh "
+         "state unit '/usr/bin/dockerd --host=fd:// --exec-opt native.cgroupdriver=systemd "
+         "$OPTIONS'\n"
+         "./families.sh state sysconfig 'OPTIONS=\"--log-driver=journald \\\n"
+         "  --storage-driver=overlay2 \\\n  --live-restore \\\n"
+         "  --default-ulimit nofile=1024:1024 \\\n\"'\n",
+         "fedora",
+         "dnf -q list --available moby-engine\n"
+         "dnf -q list --available docker-cli\n"
+         "dnf -q -y --setopt=exit_on_lock=True install moby-engine docker-cli\n",
+         UpgradeOf("moby-engine docker-cli containerd"),
+         "--live-restore\n--default-ulimit\nnofile=1024:1024\n"},
+        {"RedHat10", "ID=\"rhel\"\nVERSION_ID=\"10.0\"\n", "dnf rpm", "", "redhat",
          FromDockersSource("dnf", "rhel"), UpgradeOf(kDockerCe)},
-        {"CentOsStream", "ID=\"centos\"\nVERSION_ID=\"9\"\n", "dnf rpm", "", "centos",
+        {"RedHat8", "ID=\"rhel\"\nVERSION_ID=\"8.10\"\n", "dnf rpm", "", "redhat",
+         FromDockersSource("dnf", "rhel"), UpgradeOf(kDockerCe)},
+        {"CentOsStream10", "ID=\"centos\"\nVERSION_ID=\"10\"\n", "dnf rpm", "", "centos",
          FromDockersSource("dnf", "centos"), UpgradeOf(kDockerCe)},
         {"CentOs7", "ID=\"centos\"\nVERSION_ID=\"7\"\n", "yum rpm", "", "centos",
          FromDockersSource("yum", "centos"), UpgradeOf(kDockerCe, "yum")},
-        {"Rocky", "ID=\"rocky\"\nVERSION_ID=\"9.4\"\n", "dnf rpm", "", "rocky",
+        {"Rocky", "ID=\"rocky\"\nVERSION_ID=\"9.6\"\n", "dnf rpm", "", "rocky",
          FromDockersSource("dnf", "centos"), UpgradeOf(kDockerCe)},
-        {"AlmaLinuxWhoseToolIsBusy", "ID=\"almalinux\"\nVERSION_ID=\"9.4\"\n", "dnf rpm",
+        {"AlmaLinuxWhoseToolIsBusy", "ID=\"almalinux\"\nVERSION_ID=\"9.6\"\n", "dnf rpm",
          "./families.sh state busy 1\n", "almalinux",
          FromDockersSource("dnf", "centos", /*refreshes=*/2), UpgradeOf(kDockerCe)},
-        {"OracleLinux", "ID=\"ol\"\nVERSION_ID=\"8.9\"\n", "dnf rpm",
+        {"OracleLinux9", "ID=\"ol\"\nVERSION_ID=\"9.6\"\n", "dnf rpm", "", "oraclelinux",
+         absl::StrCat("dnf -q list --available docker-engine\n",
+                      "dnf -q list --available docker-ce\n"
+                      "dnf -q -y --setopt=exit_on_lock=True makecache\n"
+                      "dnf -q list --available docker-engine\n"
+                      "dnf -q list --available docker-ce\n"
+                      "curl -fsSL --retry 2 --connect-timeout 15 -o WORK/docker-ce.repo -- "
+                      "https://download.docker.com/linux/centos/docker-ce.repo\n"
+                      "dnf -q list --available docker-engine\n"
+                      "dnf -q list --available docker-ce\n"
+                      "dnf -q list --available docker-cli\n"
+                      "dnf -q -y --setopt=exit_on_lock=True install docker-ce\n"),
+         UpgradeOf(kDockerCe)},
+        {"OracleLinux8", "ID=\"ol\"\nVERSION_ID=\"8.9\"\n", "dnf rpm",
          "./families.sh state sources docker-engine\n", "oraclelinux",
-         "dnf -q list available docker-engine\n"
-         "dnf -q list available docker-cli\n"
+         "dnf -q list --available docker-engine\n"
+         "dnf -q list --available docker-cli\n"
          "dnf -q -y --setopt=exit_on_lock=True install docker-engine\n",
          UpgradeOf("docker-engine containerd")},
         {"AmazonLinux2023", "ID=\"amzn\"\nVERSION_ID=\"2023\"\n", "dnf rpm",
-         "./families.sh state sources docker\n", "amazonlinux",
-         "dnf -q list available docker\n"
-         "dnf -q list available docker-cli\n"
+         "./families.sh state sources docker\n./families.sh state unit '/usr/bin/dockerd -H fd:// "
+         "--containerd=/run/containerd/containerd.sock $OPTIONS $DOCKER_STORAGE_OPTIONS "
+         "$DOCKER_ADD_RUNTIMES'\n"
+         "./families.sh state sysconfig 'OPTIONS=\"--default-ulimit nofile=32768:65536\"'\n",
+         "amazonlinux",
+         "dnf -q list --available docker\n"
+         "dnf -q list --available docker-cli\n"
          "dnf -q -y --setopt=exit_on_lock=True install docker\n",
-         UpgradeOf("docker containerd")},
+         UpgradeOf("docker containerd"), "--default-ulimit\nnofile=32768:65536\n"},
         {"AmazonLinux2", "ID=\"amzn\"\nVERSION_ID=\"2\"\n", "yum rpm amazon-linux-extras", "",
          "amazonlinux",
          "yum -q list available docker\n"
@@ -191,11 +281,15 @@ INSTANTIATE_TEST_SUITE_P(
          "zypper --non-interactive --quiet --no-refresh search --match-exact --type package "
          "iptables\n"
          "zypper --non-interactive --quiet install --no-recommends docker iptables\n",
-         absl::StrCat(kRpmQuestions,
-                      "zypper --non-interactive --quiet refresh\n"
-                      "rpm -q docker containerd\n"
-                      "zypper --non-interactive --quiet update --no-recommends docker containerd\n"
-                      "rpm -q docker containerd\n")},
+         ZypperUpgrade()},
+        {"OpenSuseTumbleweed", "ID=\"opensuse-tumbleweed\"\nVERSION_ID=\"20261120\"\n",
+         "zypper rpm", "./families.sh state sources docker\n", "openSUSE",
+         "zypper --non-interactive --quiet --no-refresh search --match-exact --type package "
+         "docker\n"
+         "zypper --non-interactive --quiet --no-refresh search --match-exact --type package "
+         "iptables\n"
+         "zypper --non-interactive --quiet install --no-recommends docker\n",
+         ZypperUpgrade()},
         {"Sles", "ID=\"sles\"\nVERSION_ID=\"15.5\"\n", "zypper rpm SUSEConnect",
          "./families.sh state busy 1\n", "sles",
          "zypper --non-interactive --quiet --no-refresh search --match-exact --type package "
@@ -210,11 +304,7 @@ INSTANTIATE_TEST_SUITE_P(
          "zypper --non-interactive --quiet --no-refresh search --match-exact --type package "
          "iptables\n"
          "zypper --non-interactive --quiet install --no-recommends docker\n",
-         absl::StrCat(kRpmQuestions,
-                      "zypper --non-interactive --quiet refresh\n"
-                      "rpm -q docker containerd\n"
-                      "zypper --non-interactive --quiet update --no-recommends docker containerd\n"
-                      "rpm -q docker containerd\n")},
+         ZypperUpgrade()},
         {"Arch", "ID=arch\nPRETTY_NAME=\"Arch Linux\"\n", "pacman",
          "./families.sh state sources docker; touch /var/lib/pacman/db.lck\n", "arch",
          "pacman -Si docker\n"
@@ -236,16 +326,14 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(FamiliesTest, Boot2dockerKeepsItsOwnWay) {
   Become("ID=boot2docker\nVERSION_ID=19.03.12\nPRETTY_NAME=\"Boot2Docker 19.03.12\"\n",
          "boot2docker");
-  const Outcome created = Create("--engine-label=tier=web --engine-env=NOTE=here");
+  const Outcome created = Create(EngineOptions());
   ASSERT_EQ(created.exit_code, 0) << created;
   EXPECT_THAT(created.out, HasSubstr("Provisioning with boot2docker...\n"));
   EXPECT_THAT(created.out, Not(HasSubstr("Installing Docker...\n")));
   EXPECT_NE(ServerVersion(), "");
   const BareHost& host = shared_->host;
   EXPECT_EQ(host.Sh("stat -c '%a %U' /var/lib/boot2docker/server-key.pem"), "600 root");
-  EXPECT_THAT(host.Sh("docker info -f '{{.Labels}}'"), HasSubstr("tier=web"));
-  EXPECT_EQ(host.Sh("tr '\\0' '\\n' </proc/$(cat /run/docker.pid)/environ | grep ^NOTE"),
-            "NOTE=here");
+  ExpectEngineOptions("$(cat /run/docker.pid)");
   EXPECT_EQ(host.Sh("cat /var/lib/boot2docker/etc/hostname"), "machine");
 
   const std::string engine = host.Sh("cat /run/docker.pid");
@@ -265,7 +353,7 @@ TEST_F(FamiliesTest, Boot2dockerKeepsItsOwnWay) {
 
 TEST_F(FamiliesTest, AnUnknownSystemIsNamed) {
   Become("ID=plan9\nPRETTY_NAME=\"Plan 9\"\n", "");
-  const Outcome created = Create("--on-failure=rollback");
+  const Outcome created = Create({"--on-failure=rollback"});
   EXPECT_EQ(created.exit_code, 1);
   EXPECT_THAT(created.err, HasSubstr("unsupported operating system \"plan9\" (Plan 9); supported: "
                                      "debian, ubuntu, "));

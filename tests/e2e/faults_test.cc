@@ -153,6 +153,10 @@ INSTANTIATE_TEST_SUITE_P(
              "rhel, centos, rocky, almalinux, ol, amzn, sles, opensuse-leap, "
              "opensuse-tumbleweed, opensuse, arch, archarm, boot2docker",
          .cause = R"(printf 'ID=plan9\nPRETTY_NAME="Plan 9"\n' >/etc/os-release)"},
+        {.label = "DaemonJsonThatIsBroken",
+         .options = "--generic-ip-address=HOST --generic-ssh-key=KEY",
+         .error = "/etc/docker/daemon.json on the host is not a JSON object; mend it or remove it",
+         .cause = R"(mkdir -p /etc/docker && echo '{"debug": true,}' >/etc/docker/daemon.json)"},
         // The files of /var/lib on a file system of 100 MB.
         {.label = "DiskWithoutRoomForTheEngine",
          .options = "--generic-ip-address=HOST --generic-ssh-key=KEY",

@@ -6,7 +6,9 @@
 #   families.sh become TOOL...     forgets what was done; from now on there are these tools, and
 #                                  /etc/os-release is what standard input says. With `boot2docker`
 #                                  as a tool: its engine, started by a script of its own
-#   families.sh state NAME TEXT    NAME: `sources` (packages there are), `busy`, `stale`, `unit`
+#   families.sh state NAME TEXT    NAME: `sources` (packages there are), `busy`; `unit`, the engine's
+#                                  command line in its package; `sysconfig`, the package's
+#                                  /etc/sysconfig/docker, which the unit reads
 #   families.sh commands           prints what the tools were called with, and forgets it
 #
 # Called under the name of a package tool it notes the call, then answers as that tool does: exit
@@ -46,7 +48,7 @@ become() {
   rm -rf /etc/docker /etc/systemd/system/docker.service.d /usr/bin/dockerd /usr/local/bin/dockerd \
     /usr/lib/systemd/system/docker.service /usr/lib/systemd/system/docker.socket \
     /etc/systemd/system/multi-user.target.wants/docker.service /etc/yum.repos.d /var/lib/pacman \
-    /etc/init.d/docker /usr/local/sbin/* /var/lib/boot2docker \
+    /etc/init.d/docker /etc/sysconfig/docker /usr/local/sbin/* /var/lib/boot2docker \
     /var/lib/docker/* "$family/state"
   mkdir -p "$family/state"
   rm -f /etc/os-release
@@ -71,8 +73,11 @@ put_engine() {
   cp "$family/away/docker.socket" /usr/lib/systemd/system/
   unit=$(state unit)
   awk -v exec="${unit:-/usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock}" \
-    '/^ExecStart=/ { print "ExecStart=" exec; next } { print }' "$family/away/docker.service" \
-    >/usr/lib/systemd/system/docker.service
+    '/^ExecStart=/ { print "EnvironmentFile=-/etc/sysconfig/docker"; print "ExecStart=" exec; next }
+    /^EnvironmentFile=/ { next } { print }' \
+    "$family/away/docker.service" >/usr/lib/systemd/system/docker.service
+  mkdir -p /etc/sysconfig
+  [ ! -f "$family/state/sysconfig" ] || cp "$family/state/sysconfig" /etc/sysconfig/docker
   systemctl daemon-reload
 }
 
@@ -124,14 +129,41 @@ rpm_tool() {
   esac
 }
 
+# dnf 5 has no words after "list" but packages, does not wait for others, and has no status of its own
+# for that.
+is_dnf5() {
+  # shellcheck disable=SC1091
+  [ "$name" = dnf ] && . /etc/os-release && [ "$ID" = fedora ] && [ "$VERSION_ID" -ge 41 ]
+}
+
 dnf_tool() {
+  case " $* " in
+    *' --available '*) [ "$name" = dnf ] || { echo 'no such option: --available' >&2; return 1; } ;;
+  esac
   # shellcheck disable=SC2046  # words
   set -- $(operands "$@")
   verb=$1
   shift
   case $verb in
-    list) is_available "$2" || { echo 'Error: No matching Packages to list' >&2; return 1; } ;;
-    *) ! is_busy || { echo 'Existing lock /var/run/dnf.pid: another copy is running as pid 1.'; return 200; } ;;
+    list)
+      [ "$1" != available ] || is_dnf5 || shift
+      is_available "$1" || { echo 'Error: No matching Packages to list' >&2; return 1; }
+      ;;
+    *)
+      if is_dnf5; then
+        # Lists are fetched beside a transaction.
+        [ "$verb" = makecache ] || ! is_busy || {
+          printf 'Transaction failed: Failed to obtain rpm transaction lock. ' >&2
+          echo 'Another transaction is in progress.' >&2
+          return 1
+        }
+      else
+        ! is_busy || {
+          echo 'Existing lock /var/run/dnf.pid: another copy is running as pid 1.'
+          return 200
+        }
+      fi
+      ;;
   esac
   case $verb in
     install) install "$@" || { echo "Error: Unable to find a match: $*" >&2; return 1; } ;;

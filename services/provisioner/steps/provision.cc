@@ -96,6 +96,11 @@ class Provisioning {
     init_ = distro.init;
     DM_RETURN_IF_ERROR(CheckRootAccess(facts_));
     if (purpose_ != Purpose::kConfigureTls) {
+      // Nothing is installed beside a file that is not to be touched.
+      DM_RETURN_IF_ERROR(
+          MergeDaemonJson(facts_.daemon_json, settings_, daemon_json_path()).status());
+    }
+    if (purpose_ != Purpose::kConfigureTls) {
       call_.Progress(absl::StrCat("Provisioning with ", distro.name, "..."));
     }
     DM_RETURN_IF_ERROR(PrepareEngine(distro));

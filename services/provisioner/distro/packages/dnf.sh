@@ -1,16 +1,19 @@
 # The Red Hat family: dnf, or yum where there is none; see common.sh.
 # shellcheck shell=sh disable=SC1091,SC2034,SC2086,SC2154
-if command -v dnf >/dev/null; then tool=dnf; else tool=yum; fi
+# dnf 5 takes "available" for a package, and yum knows no such option.
+if command -v dnf >/dev/null; then tool=dnf only=--available; else tool=yum only=available; fi
 refresh_words="$tool makecache"
 add_words="$tool install"
 
-# With this setting both end with a status of its own, instead of waiting without a word.
+# With this setting yum and dnf 4 end with a status of its own, instead of waiting without a word.
 dnf_yum() {
   run_locked "$tool" -q -y --setopt=exit_on_lock=True "$@"
 }
 
+# dnf 5 never waits, and has only words for it; so has rpm, by which others install.
 is_busy() {
-  [ "$1" = 200 ]
+  [ "$1" = 200 ] || grep -qE 'Failed to obtain (the|rpm) transaction lock|'\
+'transaction lock on .*Resource temporarily unavailable' "$log"
 }
 
 is_broken() {
@@ -22,7 +25,7 @@ mend() {
 }
 
 offers() {
-  "$tool" -q list available "$1" >/dev/null 2>&1
+  "$tool" -q list "$only" "$1" >/dev/null 2>&1
 }
 
 refresh() {
