@@ -125,7 +125,7 @@ TEST_F(SwarmTest, TwoHostsAreOneSwarmOfTheEnginesOwn) {
   EXPECT_EQ(removed.err, "");
   EXPECT_EQ(Docker("one", "node ls --format {{.Hostname}}").out, "one\n");
   // Both calls are found by the traces of their operations.
-  EXPECT_THAT(OperationOfCall("ConfigureSwarm"), HasSubstr("\"verb\":\"create\""));
+  EXPECT_THAT(OperationOfCall("ConfigureSwarm"), HasSubstr("\"verb\":\"provision\""));
   EXPECT_THAT(OperationOfCall("LeaveSwarm"), HasSubstr("\"verb\":\"delete\""));
   EXPECT_EQ(second.Sh("docker info --format {{.Swarm.LocalNodeState}}"), "inactive");
 
