@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "drivers/sdk/cloud/choices.h"
+#include "drivers/vmwarevcloudair/edge_gateway.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::vmwarevcloudair {
@@ -14,6 +15,7 @@ namespace {
 
 std::vector<std::string> NamesOf(const std::vector<Named>& all) {
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const Named& each : all) names.push_back(each.name);
   return names;
 }
@@ -48,30 +50,6 @@ std::vector<Named> Linked(const XmlElement& object, absl::string_view type) {
   return all;
 }
 
-// Whether the driver can write rules of its own there. An edge gateway backed by NSX-T takes none
-// by the XML API: it says so by its type where the server tells it (in queries as
-// `edgeGatewayType`, in the gateway as Configuration/EdgeGatewayType), and in any case by offering
-// no configureServices.
-absl::Status CheckTakesRules(const common::CallScope& call, VcdApi& api, const Named& gateway,
-                             absl::string_view type_in_query) {
-  DM_ASSIGN_OR_RETURN(const XmlElement full, api.Get(call, gateway.href));
-  const std::string& type = full.Child("Configuration").Text("EdgeGatewayType");
-  const bool nsxt = absl::StartsWith(type_in_query, "NSXT_") || absl::StartsWith(type, "NSXT_");
-  const std::vector<const XmlElement*> links = full.Children("Link");
-  const bool takes = std::any_of(links.begin(), links.end(), [](const XmlElement* link) {
-    return link->Attribute("rel") == "edgeGateway:configureServices";
-  });
-  if (!nsxt && (takes || full.Has("Tasks"))) return absl::OkStatus();
-  return PreCreateCheckFailed(absl::StrCat(
-      "--", kPublicIpFlag, ": edge gateway ", gateway.name,
-      nsxt ? " is backed by NSX-T, whose rules this driver cannot write"
-           : " lets this user write no rules: it is backed by NSX-T, or the right \"Gateway: "
-             "Configure Services\" is missing",
-      "; leave --", kPublicIpFlag, " out, take a network that is reached without it by --",
-      kNetworkFlag, " (or write a rule yourself), or name a gateway backed by NSX-V by --",
-      kGatewayFlag));
-}
-
 absl::StatusOr<Named> ChooseSource(const common::CallScope& call, VcdApi& api,
                                    const Settings& settings, const XmlElement& org) {
   DM_ASSIGN_OR_RETURN(const Named catalog, ChooseOne(kCatalogFlag, "catalog", settings.catalog, "",
@@ -104,8 +82,8 @@ absl::StatusOr<Place> Choose(const common::CallScope& call, VcdApi& api, const S
   for (const XmlElement* const org : list.Children("Org")) {
     orgs.push_back({org->Attribute("name"), org->Attribute("href")});
   }
-  DM_ASSIGN_OR_RETURN(const Named org_name,
-                      ChooseOne(kOrgFlag, "organisation", api.credentials().org, "", orgs));
+  DM_ASSIGN_OR_RETURN(const Named org_name, ChooseOne(kOrgFlag, "organisation",
+                                                      api.session().credentials().org, "", orgs));
   DM_ASSIGN_OR_RETURN(const XmlElement org, api.Get(call, org_name.href));
   Place place;
   DM_ASSIGN_OR_RETURN(
@@ -117,18 +95,12 @@ absl::StatusOr<Place> Choose(const common::CallScope& call, VcdApi& api, const S
                                 Linked(vdc.Child("AvailableNetworks"), "network")));
   DM_ASSIGN_OR_RETURN(place.source, ChooseSource(call, api, settings, org));
   if (settings.public_ip.empty()) return place;
-  DM_ASSIGN_OR_RETURN(const std::vector<XmlElement> records, api.Query(call, "edgeGateway", ""));
+  DM_ASSIGN_OR_RETURN(const std::vector<EdgeGatewayName> all, ListEdgeGateways(call, api));
   std::vector<Named> gateways;
-  for (const XmlElement& record : records) {
-    gateways.push_back({record.Attribute("name"), record.Attribute("href")});
-  }
+  gateways.reserve(all.size());
+  for (const EdgeGatewayName& each : all) gateways.push_back({each.name, each.place});
   DM_ASSIGN_OR_RETURN(place.gateway, ChooseOne(kGatewayFlag, "edge gateway", settings.gateway,
                                                place.vdc.name, gateways));
-  const auto record = std::find_if(records.begin(), records.end(), [&](const XmlElement& each) {
-    return each.Attribute("href") == place.gateway.href;
-  });
-  DM_RETURN_IF_ERROR(
-      CheckTakesRules(call, api, place.gateway, record->Attribute("edgeGatewayType")));
   return place;
 }
 

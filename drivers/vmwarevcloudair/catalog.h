@@ -23,12 +23,12 @@ struct Place {
   Named network;
   /// The virtual machine in the catalogue item's template.
   Named source;
-  /// Empty without a public address.
+  /// Its place (edge_gateway.h); empty without a public address.
   Named gateway;
 };
 
 /// Chooses what `settings` leave open, and checks what they name. Errors: PreCreateCheckFailed()
-/// that lists what exists, or names what works instead of an edge gateway that takes no rules.
+/// that lists what exists.
 absl::StatusOr<Place> Choose(const common::CallScope& call, VcdApi& api, const Settings& settings);
 
 }  // namespace machine::driver::vmwarevcloudair

@@ -1,192 +1,117 @@
 #include "drivers/vmwarevcloudair/edge_gateway.h"
 
-#include <algorithm>
+#include <arpa/inet.h>
 
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "drivers/sdk/cloud/choices.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "drivers/sdk/errors.h"
+#include "drivers/vmwarevcloudair/cloud_api.h"
+#include "drivers/vmwarevcloudair/nsxt_gateway.h"
+#include "drivers/vmwarevcloudair/nsxv_gateway.h"
+#include "drivers/vmwarevcloudair/settings.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::vmwarevcloudair {
 namespace {
 
-constexpr int kMaxRounds = 8;
+constexpr absl::string_view kUrn = "urn:vcloud:gateway:";
+constexpr int kMaxMends = 8;
 
-// An element as it was read, but for prefixes: all of a gateway's is in one namespace.
-std::string Write(const XmlElement& element) {
-  if (element.children().empty()) return XmlLeaf(element.name(), element.text());
-  std::string inner;
-  for (const XmlElement& child : element.children()) absl::StrAppend(&inner, Write(child));
-  return XmlNode(element.name(), inner);
-}
-
-// A reference keeps what it refers to.
-std::string WriteRule(const XmlElement& rule) {
-  std::string inner;
-  for (const XmlElement& child : rule.children()) {
-    if (child.name() != "GatewayNatRule") {
-      absl::StrAppend(&inner, Write(child));
-      continue;
-    }
-    std::string parts;
-    for (const XmlElement& part : child.children()) {
-      absl::StrAppend(&parts, part.name() == "Interface"
-                                  ? XmlNode("Interface", "",
-                                            {{"href", part.Attribute("href")},
-                                             {"name", part.Attribute("name")},
-                                             {"type", part.Attribute("type")}})
-                                  : Write(part));
-    }
-    absl::StrAppend(&inner, XmlNode("GatewayNatRule", parts));
+std::optional<uint32_t> ParseIpv4(absl::string_view text) {
+  in_addr address;
+  if (inet_pton(AF_INET, std::string(absl::StripAsciiWhitespace(text)).c_str(), &address) != 1) {
+    return std::nullopt;
   }
-  return XmlNode(rule.name(), inner);
+  return ntohl(address.s_addr);
 }
 
-bool IsOurs(const XmlElement& rule, absl::string_view tag) {
-  return rule.Text("Description") == tag;
-}
-
-std::string NatRule(const PublicAccess& access, const XmlElement& uplink, int port) {
-  return XmlNode(
-      "NatRule",
-      absl::StrCat(
-          XmlLeaf("Description", access.tag), XmlLeaf("RuleType", "DNAT"),
-          XmlLeaf("IsEnabled", "true"),
-          XmlNode("GatewayNatRule",
-                  absl::StrCat(XmlNode("Interface", "",
-                                       {{"href", uplink.Attribute("href")},
-                                        {"name", uplink.Attribute("name")},
-                                        {"type", "application/vnd.vmware.admin.network+xml"}}),
-                               XmlLeaf("OriginalIp", access.public_ip),
-                               XmlLeaf("OriginalPort", absl::StrCat(port)),
-                               XmlLeaf("TranslatedIp", access.internal_ip),
-                               XmlLeaf("TranslatedPort", absl::StrCat(port)),
-                               XmlLeaf("Protocol", "tcp")))));
-}
-
-std::string FirewallRule(const PublicAccess& access, int port, const std::string& source) {
-  return XmlNode(
-      "FirewallRule",
-      absl::StrCat(XmlLeaf("IsEnabled", "true"), XmlLeaf("MatchOnTranslate", "false"),
-                   XmlLeaf("Description", access.tag), XmlLeaf("Policy", "allow"),
-                   XmlNode("Protocols", XmlLeaf("Tcp", "true")),
-                   XmlLeaf("DestinationPortRange", absl::StrCat(port)),
-                   XmlLeaf("DestinationIp", access.public_ip), XmlLeaf("SourcePortRange", "Any"),
-                   XmlLeaf("SourceIp", IsEverywhere(source) ? "Any" : source),
-                   XmlLeaf("EnableLogging", "false")));
-}
-
-// The service as it was, without the rules that have `tag`, and with `added` after them.
-std::string Service(const XmlElement& service, absl::string_view name, absl::string_view rule_name,
-                    absl::string_view tag, absl::string_view added) {
-  std::string inner = service.Has("IsEnabled") ? "" : XmlLeaf("IsEnabled", "true");
-  bool written = false;
-  for (const XmlElement& child : service.children()) {
-    if (child.name() != rule_name) {
-      // What follows the rules must follow ours, too.
-      if (child.name() == "ExternalIp" && !written) {
-        absl::StrAppend(&inner, added);
-        written = true;
-      }
-      absl::StrAppend(&inner, Write(child));
-    } else if (!IsOurs(child, tag)) {
-      absl::StrAppend(&inner, WriteRule(child));
-    }
-  }
-  if (!written) absl::StrAppend(&inner, added);
-  return XmlNode(name, inner);
-}
-
-// Ports that the rules with `tag` lead to `access`; empty where they lead elsewhere.
-std::vector<int> PortsOf(const XmlElement& services, const PublicAccess& access) {
-  std::vector<int> ports;
-  for (const int port : access.ports) {
-    for (const XmlElement* const rule : services.Child("NatService").Children("NatRule")) {
-      const XmlElement& nat = rule->Child("GatewayNatRule");
-      if (IsOurs(*rule, access.tag) && nat.Text("OriginalPort") == absl::StrCat(port) &&
-          nat.Text("OriginalIp") == access.public_ip &&
-          nat.Text("TranslatedIp") == access.internal_ip) {
-        ports.push_back(port);
-        break;
-      }
-    }
-  }
-  return ports;
-}
-
-size_t CountOf(const XmlElement& services, absl::string_view tag) {
-  size_t count = 0;
-  for (const XmlElement* const rule : services.Child("NatService").Children("NatRule")) {
-    if (IsOurs(*rule, tag)) ++count;
-  }
-  for (const XmlElement* const rule : services.Child("FirewallService").Children("FirewallRule")) {
-    if (IsOurs(*rule, tag)) ++count;
-  }
-  return count;
-}
-
-// The first network by which the gateway reaches the outside.
-const XmlElement& UplinkOf(const XmlElement& gateway) {
-  static const XmlElement& none = *new XmlElement;
-  const XmlElement& interfaces = gateway.Child("Configuration").Child("GatewayInterfaces");
-  for (const XmlElement* const each : interfaces.Children("GatewayInterface")) {
-    if (each->Text("InterfaceType") == "uplink") return each->Child("Network");
-  }
-  return none;
-}
-
-absl::Status Change(const common::CallScope& call, VcdApi& api, const Backoff& backoff,
-                    absl::string_view url, const PublicAccess& access) {
-  absl::MutexLock lock(&api.gateway_mutex());
-  for (int round = 1; round <= kMaxRounds; ++round) {
-    DM_ASSIGN_OR_RETURN(const XmlElement gateway, api.Get(call, url));
-    const XmlElement& services =
-        gateway.Child("Configuration").Child("EdgeGatewayServiceConfiguration");
-    const bool there =
-        PortsOf(services, access).size() == access.ports.size() &&
-        CountOf(services, access.tag) == access.ports.size() * (1 + access.sources.size());
-    if (there) return absl::OkStatus();
-    std::string nat;
-    std::string firewall;
-    const XmlElement& uplink = UplinkOf(gateway);
-    if (!access.ports.empty() && uplink.Attribute("href").empty()) {
-      return PreCreateCheckFailed("the edge gateway has no uplink");
-    }
-    for (const int port : access.ports) {
-      absl::StrAppend(&nat, NatRule(access, uplink, port));
-      for (const std::string& source : access.sources) {
-        absl::StrAppend(&firewall, FirewallRule(access, port, source));
-      }
-    }
-    const std::string body = XmlNode(
-        "EdgeGatewayServiceConfiguration",
-        absl::StrCat(
-            Service(services.Child("FirewallService"), "FirewallService", "FirewallRule",
-                    access.tag, firewall),
-            Service(services.Child("NatService"), "NatService", "NatRule", access.tag, nat)),
-        {{"xmlns", kVcloudNamespace}});
-    const absl::Status status =
-        api.Run(call, "POST", absl::StrCat(url, "/action/configureServices"),
-                {"admin.edgeGatewayServiceConfiguration", body});
-    if (!status.ok() && !IsTransient(status)) return status;
-    // Busy, or the answer was lost: what is there now tells.
-    if (!status.ok()) DM_RETURN_IF_ERROR(PauseBetweenLooks(call, backoff, round, status));
-  }
-  return absl::AbortedError("the rules of the edge gateway are changed by others all the time");
+// "22" or "8000-8100"; what is no number is all of them.
+bool HasPort(absl::string_view ports, int port) {
+  const std::pair<absl::string_view, absl::string_view> range =
+      absl::StrSplit(ports, absl::MaxSplits('-', 1));
+  int first = 0;
+  int last = 0;
+  if (!absl::SimpleAtoi(range.first, &first)) return true;
+  if (!absl::SimpleAtoi(range.second, &last)) last = first;
+  return first <= port && port <= last;
 }
 
 }  // namespace
 
-absl::Status OpenGateway(const common::CallScope& call, VcdApi& api, const Backoff& backoff,
-                         absl::string_view gateway, const PublicAccess& access) {
-  return Change(call, api, backoff, gateway, access);
+bool HasAddress(absl::string_view addresses, absl::string_view ip) {
+  const std::optional<uint32_t> wanted = ParseIpv4(ip);
+  if (!wanted.has_value()) return false;
+  const std::pair<absl::string_view, absl::string_view> cidr =
+      absl::StrSplit(addresses, absl::MaxSplits('/', 1));
+  uint32_t bits = 0;
+  if (absl::SimpleAtoi(cidr.second, &bits) && bits <= 32) {
+    const std::optional<uint32_t> base = ParseIpv4(cidr.first);
+    const uint32_t mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
+    return base.has_value() && (*base & mask) == (*wanted & mask);
+  }
+  const std::pair<absl::string_view, absl::string_view> range =
+      absl::StrSplit(addresses, absl::MaxSplits('-', 1));
+  const std::optional<uint32_t> first = ParseIpv4(range.first);
+  const std::optional<uint32_t> last = range.second.empty() ? first : ParseIpv4(range.second);
+  return first.has_value() && last.has_value() && *first <= *wanted && *wanted <= *last;
 }
 
-absl::Status CloseGateway(const common::CallScope& call, VcdApi& api, const Backoff& backoff,
-                          absl::string_view gateway, absl::string_view tag) {
-  const absl::Status status =
-      Change(call, api, backoff, gateway, {.tag = std::string(tag), .ports = {}});
-  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+absl::Status CheckPortsAreFree(absl::string_view gateway, const std::vector<InboundRule>& rules,
+                               const PublicAccess& access) {
+  for (const InboundRule& rule : rules) {
+    if (!HasAddress(rule.addresses, access.public_ip)) continue;
+    for (const int port : access.ports) {
+      if (!HasPort(rule.ports, port)) continue;
+      return PreCreateCheckFailed(absl::StrCat("--", kPublicIpFlag, ": port ", port, " of ",
+                                               access.public_ip, " is taken by NAT rule \"",
+                                               rule.name, "\" of edge gateway ", gateway,
+                                               "; take another address, or other ports"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MendUntilRight(const common::CallScope& call, VcdApi& api, const Backoff& backoff,
+                            absl::FunctionRef<absl::StatusOr<bool>()> step) {
+  int mends = 0;
+  const auto look = [&]() -> absl::StatusOr<std::optional<bool>> {
+    absl::MutexLock lock(&api.gateway_mutex());
+    DM_ASSIGN_OR_RETURN(const bool mended, step());
+    if (!mended) return true;
+    if (++mends < kMaxMends) return std::nullopt;
+    return absl::AbortedError("the rules of the edge gateway are changed by others all the time");
+  };
+  return Await<bool>(call, backoff, look).status();
+}
+
+absl::StatusOr<std::vector<EdgeGatewayName>> ListEdgeGateways(const common::CallScope& call,
+                                                              VcdApi& api) {
+  DM_ASSIGN_OR_RETURN(const std::vector<Json> all, CloudApi(api).List(call, "edgeGateways"));
+  std::vector<EdgeGatewayName> gateways;
+  for (const Json& each : all) {
+    const std::string id = Text(each, "id");
+    // NSXT_BACKED, NSXT_IMPORTED, or NSXV_BACKED.
+    const std::string type = Text(Member(each, "gatewayBacking"), "gatewayType");
+    gateways.push_back({Text(each, "name"),
+                        absl::StartsWith(type, "NSXV_")
+                            ? absl::StrCat("/api/admin/edgeGateway/", absl::StripPrefix(id, kUrn))
+                            : id});
+  }
+  return gateways;
+}
+
+std::unique_ptr<EdgeGateway> EdgeGatewayAt(VcdApi& api, const Backoff& backoff,
+                                           absl::string_view place) {
+  if (absl::StartsWith(place, kUrn)) return std::make_unique<NsxtGateway>(api, backoff, place);
+  return std::make_unique<NsxvGateway>(api, backoff, place);
 }
 
 }  // namespace machine::driver::vmwarevcloudair

@@ -2,17 +2,20 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "drivers/sdk/cloud/choices.h"
 #include "drivers/sdk/cloud/names.h"
-#include "drivers/vmwarevcloudair/edge_gateway.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::vmwarevcloudair {
 namespace {
+
+constexpr int kSwarmPort = 3376;
 
 // https://developer.broadcom.com/xapis/vmware-cloud-director-api/latest/ (QueryResultVMRecord)
 constexpr StateWord kStates[] = {
@@ -63,6 +66,25 @@ absl::StatusOr<std::optional<Instance>> FindEmpty(const common::CallScope& call,
                   .name = vapp.Attribute("name"),
                   .status = vapp.Attribute("status"),
                   .ip = ""};
+}
+
+// Closes the gateway of the machine; each that there is, where the state that names it got lost.
+absl::Status CloseGateways(const common::CallScope& call, VcdApi& api, const Timing& timing,
+                           const MachineSpec& machine, const State& state) {
+  std::vector<std::string> places;
+  if (!state.gateway().empty()) {
+    places.push_back(state.gateway());
+  } else if (!machine.state.has_value()) {
+    DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
+    if (settings.public_ip.empty()) return absl::OkStatus();
+    DM_ASSIGN_OR_RETURN(const std::vector<EdgeGatewayName> all, ListEdgeGateways(call, api));
+    places.reserve(all.size());
+    for (const EdgeGatewayName& each : all) places.push_back(each.place);
+  }
+  for (const std::string& place : places) {
+    DM_RETURN_IF_ERROR(EdgeGatewayAt(api, timing.poll, place)->Close(call, UidTag(machine.uid)));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -127,6 +149,16 @@ absl::StatusOr<Instance> RequireInstance(const common::CallScope& call, VcdApi& 
   return InstanceGone(absl::StrCat("Cloud Director has no vApp of machine ", machine.name));
 }
 
+PublicAccess AccessTo(const MachineSpec& machine, const Settings& settings) {
+  // Each port once.
+  const std::set<int> ports = {settings.ssh_port, settings.docker_port, kSwarmPort};
+  return {.tag = UidTag(machine.uid),
+          .public_ip = settings.public_ip,
+          .internal_ip = "",
+          .ports = {ports.begin(), ports.end()},
+          .sources = settings.open_cidrs};
+}
+
 absl::StatusOr<Instance> BringTo(const common::CallScope& call, VcdApi& api, const Timing& timing,
                                  const MachineSpec& machine, absl::string_view status,
                                  absl::string_view action, absl::Duration grace) {
@@ -156,11 +188,8 @@ absl::Status RemoveAll(const common::CallScope& call, VcdApi& api, const Timing&
   DM_RETURN_IF_ERROR(machine.ParseState(state));
   const auto find = [&] { return FindInstance(call, api, machine); };
   // Before its address may become another's.
-  if (!state.gateway().empty()) {
-    DM_RETURN_IF_ERROR(
-        common::Annotate(CloseGateway(call, api, timing.poll, state.gateway(), UidTag(machine.uid)),
-                         "removing rules of the edge gateway"));
-  }
+  DM_RETURN_IF_ERROR(common::Annotate(CloseGateways(call, api, timing, machine, state),
+                                      "removing rules of the edge gateway"));
   const bool unseen = state.create_requested() && state.vapp().empty();
   for (int attempt = 1;; ++attempt) {
     DM_ASSIGN_OR_RETURN(
@@ -175,7 +204,7 @@ absl::Status RemoveAll(const common::CallScope& call, VcdApi& api, const Timing&
     if (!seen.ok()) return seen.status();
     const XmlElement& vapp = *seen;
     // One that is still being made can be deleted after that, however it ends.
-    const absl::Status idle = api.AwaitTasks(call, vapp);
+    absl::Status idle = api.AwaitTasks(call, vapp);
     if (absl::IsCancelled(idle) || absl::IsDeadlineExceeded(idle)) return idle;
     absl::Status status;
     if (vapp.Attribute("deployed") == "true") {

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "drivers/sdk/cloud/create_once.h"
 #include "drivers/sdk/driver.h"
+#include "drivers/vmwarevcloudair/edge_gateway.h"
 #include "drivers/vmwarevcloudair/settings.h"
 #include "drivers/vmwarevcloudair/state.pb.h"
 #include "drivers/vmwarevcloudair/vcd_api.h"
@@ -59,6 +60,9 @@ absl::StatusOr<std::optional<Instance>> FindInstance(const common::CallScope& ca
 /// The same, or InstanceGone().
 absl::StatusOr<Instance> RequireInstance(const common::CallScope& call, VcdApi& api,
                                          const MachineSpec& machine);
+
+/// What `settings` ask of the edge gateway for the machine, which has no address yet.
+PublicAccess AccessTo(const MachineSpec& machine, const Settings& settings);
 
 /// Brings it to `status` by the power action, unless it is there, and waits `grace`.
 /// Errors: InstanceGone(); DEADLINE_EXCEEDED STEP_TIMEOUT.

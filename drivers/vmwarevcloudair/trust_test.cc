@@ -32,7 +32,12 @@ TEST(TrustTest, AnAuthorityOfOnesOwnIsTrustedWhereItIsGiven) {
   ASSERT_TRUE(common::WriteFileAtomically(key_path, cert->key_pem.view(), 0600).ok());
   // It knows nobody: whoever is told so has trusted it.
   httplib::SSLServer server(cert_path.c_str(), key_path.c_str());
-  server.Post("/api/sessions",
+  server.Get("/api/versions", [](const httplib::Request&, httplib::Response& to) {
+    to.set_content(
+        "<SupportedVersions><VersionInfo><Version>37.0</Version></VersionInfo></SupportedVersions>",
+        "application/*+xml");
+  });
+  server.Post("/cloudapi/1.0.0/sessions",
               [](const httplib::Request&, httplib::Response& to) { to.status = 401; });
   const int port = server.bind_to_any_port("127.0.0.1");
   std::thread serving([&] { server.listen_after_bind(); });

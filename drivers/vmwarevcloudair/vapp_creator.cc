@@ -1,4 +1,4 @@
-#include <set>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -7,14 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "drivers/sdk/cloud/names.h"
 #include "drivers/vmwarevcloudair/catalog.h"
-#include "drivers/vmwarevcloudair/edge_gateway.h"
 #include "drivers/vmwarevcloudair/machine_vapp.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::vmwarevcloudair {
 namespace {
-
-constexpr int kSwarmPort = 3376;
 
 std::string Info(absl::string_view text) { return XmlLeaf("ovf:Info", text); }
 
@@ -33,6 +30,9 @@ class Creator {
   absl::StatusOr<Observation> Run() {
     DM_RETURN_IF_ERROR(machine_.ParseState(state_));
     DM_ASSIGN_OR_RETURN(const Place place, Choose(call_, api_, settings_));
+    if (!settings_.public_ip.empty()) {
+      DM_RETURN_IF_ERROR(GatewayOf(place)->Check(call_, AccessTo(machine_, settings_)));
+    }
     DM_ASSIGN_OR_RETURN(Instance instance, common::Annotate(EnsureVapp(place), "creating vApp"));
     state_.set_vapp(instance.vapp);
     call_.Checkpoint(state_);
@@ -48,12 +48,9 @@ class Creator {
       call_.Progress("Opening edge gateway...");
       state_.set_gateway(place.gateway.href);
       call_.Checkpoint(state_);
-      DM_RETURN_IF_ERROR(common::Annotate(OpenGateway(call_, api_, timing_.poll, place.gateway.href,
-                                                      {.tag = tag_,
-                                                       .public_ip = settings_.public_ip,
-                                                       .internal_ip = instance.ip,
-                                                       .ports = PublicPorts(),
-                                                       .sources = settings_.open_cidrs}),
+      PublicAccess access = AccessTo(machine_, settings_);
+      access.internal_ip = instance.ip;
+      DM_RETURN_IF_ERROR(common::Annotate(GatewayOf(place)->Open(call_, access),
                                           "making rules of the edge gateway"));
     }
     Observation observation = ObservationOf(instance, settings_);
@@ -62,6 +59,10 @@ class Creator {
   }
 
  private:
+  std::unique_ptr<EdgeGateway> GatewayOf(const Place& place) {
+    return EdgeGatewayAt(api_, timing_.poll, place.gateway.href);
+  }
+
   absl::StatusOr<std::optional<Instance>> Find() { return FindInstance(call_, api_, machine_); }
 
   absl::StatusOr<Instance> EnsureVapp(const Place& place) {
@@ -125,12 +126,6 @@ class Creator {
                     {"name", tag_},
                     {"deploy", "false"},
                     {"powerOn", "false"}});
-  }
-
-  // Of ssh, the engine and swarm; each once.
-  std::vector<int> PublicPorts() const {
-    const std::set<int> ports = {settings_.ssh_port, settings_.docker_port, kSwarmPort};
-    return {ports.begin(), ports.end()};
   }
 
   // cloud-init reads it from the OVF environment.

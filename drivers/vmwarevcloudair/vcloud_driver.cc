@@ -11,6 +11,7 @@
 #include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/cloud/names.h"
 #include "drivers/vmwarevcloudair/catalog.h"
+#include "drivers/vmwarevcloudair/edge_gateway.h"
 #include "drivers/vmwarevcloudair/settings.h"
 #include "services/common/status/status.h"
 
@@ -35,6 +36,15 @@ void WarnOf(DriverCall& call, const Settings& settings) {
     call.Warning(absl::StrCat("--", kOpenCidrFlag,
                               ": the whole internet may try to reach ssh and the engine"));
   }
+}
+
+absl::Status CheckPlace(DriverCall& call, VcdApi& api, const MachineSpec& machine,
+                        const Settings& settings, const Timing& timing) {
+  DM_RETURN_IF_ERROR(api.session().LogIn(call));
+  DM_ASSIGN_OR_RETURN(const Place place, Choose(call, api, settings));
+  if (settings.public_ip.empty()) return absl::OkStatus();
+  return EdgeGatewayAt(api, timing.poll, place.gateway.href)
+      ->Check(call, AccessTo(machine, settings));
 }
 
 absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, VcdApi& api,
@@ -98,10 +108,9 @@ absl::Status VcloudDriver::PreCreateCheck(DriverCall& call, const MachineSpec& m
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
   DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
   WarnOf(call, settings);
-  absl::Status status = api->LogIn(call);
-  if (status.ok()) status = Choose(call, *api, settings).status();
   return ExplainCheck(
-      status, absl::StrCat("--", kUsernameFlag, ", --", kPasswordFlag, " or --", kTokenFlag),
+      CheckPlace(call, *api, machine, settings, timing_),
+      absl::StrCat("--", kUsernameFlag, ", --", kPasswordFlag, " or --", kTokenFlag),
       absl::StrCat("--", kHrefFlag, ": give its authority by --vmwarevcloudair-ca"));
 }
 

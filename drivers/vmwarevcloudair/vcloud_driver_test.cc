@@ -1,21 +1,13 @@
-#include "drivers/vmwarevcloudair/vcloud_driver.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "drivers/sdk/cloud/names.h"
-#include "drivers/sdk/conformance/driver_process.h"
-#include "drivers/sdk/conformance/expect_conformance.h"
-#include "drivers/sdk/test_machine.h"
-#include "drivers/vmwarevcloudair/settings.h"
-#include "services/common/status/status.h"
-#include "tests/fakes/vcloud/fake_vcloud.h"
+#include "drivers/vmwarevcloudair/vcloud_fixture.h"
 
 namespace machine::driver::vmwarevcloudair {
 namespace {
@@ -31,161 +23,12 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-constexpr char kUid[] = "0f8fad5b-d9cb-469f-a165-70867728950e";
 constexpr char kCompose[] = "POST /api/vdc/1/action/composeVApp";
-constexpr char kPublicIp[] = "203.0.113.5";
 
-Timing FastTiming() {
-  const Backoff fast = {absl::Milliseconds(1), absl::Milliseconds(2)};
-  return {.poll = fast, .settling = {.looks = 4, .backoff = fast}, .grace = absl::Seconds(30)};
-}
-
-class VcloudDriverTest : public testing::Test {
- protected:
-  VcloudDriverTest() : driver_(FastTiming()) {
-    EXPECT_TRUE(driver_.Init({.log = common::Logger(common::Severity::kError, "test")}).ok());
-  }
-
-  static std::vector<OptionValue> AccountOptions(const FakeVcloud& fake) {
-    return {Option(kHrefFlag, fake.url()), Option(kOrgFlag, FakeVcloud::kOrg),
-            Option(kUsernameFlag, FakeVcloud::kUser),
-            SecretOption(kPasswordFlag, FakeVcloud::kPassword)};
-  }
-
-  MachineSpec MachineOf(const std::vector<OptionValue>& values) {
-    MachineSpec machine;
-    machine.uid = kUid;
-    machine.name = "dev";
-    machine.ssh_public_key = std::string(kTestKey);
-    const auto options = MakeOptions(driver_, values);
-    EXPECT_TRUE(options.ok()) << options.status();
-    if (options.ok()) machine.options = *options;
-    return machine;
-  }
-
-  MachineSpec Machine(const std::vector<OptionValue>& more = {}) {
-    std::vector<OptionValue> values = AccountOptions(fake_);
-    values.insert(values.end(), more.begin(), more.end());
-    return MachineOf(values);
-  }
-
-  std::unique_ptr<DriverCall> Call(absl::Duration timeout = absl::Minutes(2)) {
-    return MakeCall(kUid, record_, timeout);
-  }
-
-  absl::StatusOr<Observation> Create(MachineSpec& machine) {
-    absl::StatusOr<Observation> made = driver_.Create(*Call(), machine);
-    if (made.ok()) {
-      machine.state = made->driver_state().data();
-    } else if (!record_.checkpoints.empty()) {
-      machine.state = record_.checkpoints.back();
-    }
-    return made;
-  }
-
-  void ExpectState(const absl::StatusOr<Observation>& seen, MachineState state) {
-    ASSERT_TRUE(seen.ok()) << seen.status();
-    EXPECT_EQ(seen->state(), state);
-  }
-
-  // Of the last request there; empty for none.
-  std::string LastBody(absl::string_view method, absl::string_view path) const {
-    std::string body;
-    for (const fakes::Request& request : fake_.requests()) {
-      if (request.method == method && request.path == path) body = request.body;
-    }
-    return body;
-  }
-
-  void ExpectNothingLeft() {
-    EXPECT_THAT(fake_.VappNames(), IsEmpty());
-    EXPECT_THAT(fake_.Rules(), ElementsAre("theirs"));
-  }
-
-  std::string Refusal(const std::vector<OptionValue>& options) {
-    const absl::Status status = driver_.PreCreateCheck(*Call(), Machine(options));
-    EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
-    return std::string(status.message());
-  }
-
-  CallRecord record_;
-  FakeVcloud fake_;
-  VcloudDriver driver_;
-};
-
-TEST_F(VcloudDriverTest, KeepsTheContractAndLeavesNothingBehind) {
-  const auto driver =
-      conformance::DriverProcess::Start("drivers/vmwarevcloudair/machine-driver-vmwarevcloudair");
-  ASSERT_TRUE(driver.ok()) << driver.status();
-  conformance::Options options;
-  options.options = AccountOptions(fake_);
-  options.different_options = options.options;
-  options.different_options.push_back(Option(kCpuFlag, 4));
-  options.vanish = [this](absl::string_view uid) {
-    fake_.Vanish(UidTag(uid));
-    return absl::OkStatus();
-  };
-  options.log = [&] { return (*driver)->Log(); };
-  conformance::ExpectConformance((*driver)->Channel(), options);
-  ExpectNothingLeft();
-}
+using VcloudDriverTest = VcloudFixture;
 
 TEST_F(VcloudDriverTest, BodiesAreValidatedByThePublishedSchemas) {
   if (!FakeVcloud::CanValidate()) GTEST_SKIP() << "MACHINE_SPECS_DIR or xmllint is not there";
-}
-
-TEST_F(VcloudDriverTest, LivesAWholeLifeBehindAnEdgeGateway) {
-  fake_.SetTaskLooks(2);
-  MachineSpec machine = Machine(
-      {Option(kPublicIpFlag, kPublicIp), Option(kCpuFlag, 2), Option(kNetworkFlag, "other")});
-  const absl::Status checked = driver_.PreCreateCheck(*Call(), machine);
-  ASSERT_TRUE(checked.ok()) << checked;
-  const auto made = Create(machine);
-  ExpectState(made, machine::v1::MACHINE_STATE_RUNNING);
-  EXPECT_EQ(made->endpoint().docker_url(), "tcp://203.0.113.5:2376");
-  EXPECT_THAT(fake_.VappNames(), ElementsAre(UidTag(kUid)));
-  EXPECT_THAT(fake_.Rules(), SizeIs(7));
-  ExpectState(Create(machine), machine::v1::MACHINE_STATE_RUNNING);
-  EXPECT_THAT(fake_.Rules(), SizeIs(7));
-  ExpectState(driver_.Stop(*Call(), machine, std::nullopt), machine::v1::MACHINE_STATE_STOPPED);
-  ExpectState(driver_.Start(*Call(), machine), machine::v1::MACHINE_STATE_RUNNING);
-  ExpectState(driver_.Restart(*Call(), machine), machine::v1::MACHINE_STATE_RUNNING);
-  ExpectState(driver_.Kill(*Call(), machine), machine::v1::MACHINE_STATE_STOPPED);
-  const auto listed = driver_.ListInstances(*Call(), kTestOrchestrator, machine.options);
-  ASSERT_TRUE(listed.ok()) << listed.status();
-  ASSERT_THAT(*listed, SizeIs(1));
-  EXPECT_EQ(listed->front().machine_uid(), kUid);
-  const absl::Status removed = driver_.Remove(*Call(), machine);
-  EXPECT_TRUE(removed.ok()) << removed;
-  ExpectState(driver_.Inspect(*Call(), machine), machine::v1::MACHINE_STATE_NOT_FOUND);
-  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
-  EXPECT_TRUE(absl::IsNotFound(driver_.Start(*Call(), machine).status()));
-  ExpectNothingLeft();
-}
-
-TEST_F(VcloudDriverTest, TheGatewayLetsInOnlyTheRangesThatAreNamed) {
-  MachineSpec machine = Machine(
-      {Option(kPublicIpFlag, kPublicIp),
-       Option(kOpenCidrFlag, std::vector<std::string>{"203.0.113.0/24", "198.51.100.7/32"})});
-  EXPECT_TRUE(driver_.PreCreateCheck(*Call(), machine).ok());
-  EXPECT_THAT(record_.log, Not(Contains(HasSubstr("whole internet"))));
-  ExpectState(Create(machine), machine::v1::MACHINE_STATE_RUNNING);
-  // Three ports, each with one rule for the address and one for each range.
-  EXPECT_THAT(fake_.Rules(), SizeIs(1 + 3 * 3));
-  const std::string body = LastBody("POST", "/api/admin/edgeGateway/1/action/configureServices");
-  for (const char* const port : {"22", "2376", "3376"}) {
-    EXPECT_THAT(body, HasSubstr(absl::StrCat("<OriginalPort>", port, "</OriginalPort>")));
-    EXPECT_THAT(body,
-                HasSubstr(absl::StrCat("<DestinationPortRange>", port, "</DestinationPortRange>")));
-  }
-  EXPECT_THAT(body, AllOf(HasSubstr("<SourceIp>203.0.113.0/24</SourceIp>"),
-                          HasSubstr("<SourceIp>198.51.100.7/32</SourceIp>")));
-  const absl::Status removed = driver_.Remove(*Call(), machine);
-  EXPECT_TRUE(removed.ok()) << removed;
-  ExpectNothingLeft();
-  // Without ranges all may come in, with a warning.
-  EXPECT_TRUE(driver_.PreCreateCheck(*Call(), Machine({Option(kPublicIpFlag, kPublicIp)})).ok());
-  EXPECT_THAT(record_.log, Contains(HasSubstr("--vmwarevcloudair-open-cidr: the whole internet")));
 }
 
 TEST_F(VcloudDriverTest, UserDataIsAPropertyOfTheGuest) {
@@ -214,32 +57,6 @@ TEST_F(VcloudDriverTest, WhatTheOrganisationHasNotIsRefusedWithWhatItHas) {
               HasSubstr("vdc1"));
 }
 
-TEST_F(VcloudDriverTest, AGatewayOfNsxTIsRefusedWithWhatWorksInstead) {
-  const std::vector<OptionValue> with_public_ip = {Option(kPublicIpFlag, kPublicIp)};
-  for (const auto gateway :
-       {FakeVcloud::Gateway::kNsxTInQuery, FakeVcloud::Gateway::kNsxTInGateway}) {
-    fake_.BackGateway(gateway);
-    EXPECT_THAT(Refusal(with_public_ip), AllOf(HasSubstr("vdc1 is backed by NSX-T"),
-                                               HasSubstr("leave --vmwarevcloudair-publicip out"),
-                                               HasSubstr("--vmwarevcloudair-orgvdcnetwork")));
-  }
-  fake_.BackGateway(FakeVcloud::Gateway::kNoRules);
-  EXPECT_THAT(Refusal(with_public_ip),
-              AllOf(HasSubstr("lets this user write no rules"), HasSubstr("NSX-T"),
-                    HasSubstr("Gateway: Configure Services")));
-  MachineSpec refused = Machine(with_public_ip);
-  EXPECT_THAT(Create(refused).status().message(), HasSubstr("lets this user write no rules"));
-  ExpectNothingLeft();
-  // What the refusal advises works.
-  MachineSpec machine = Machine();
-  const absl::Status checked = driver_.PreCreateCheck(*Call(), machine);
-  EXPECT_TRUE(checked.ok()) << checked;
-  ExpectState(Create(machine), machine::v1::MACHINE_STATE_RUNNING);
-  const absl::Status removed = driver_.Remove(*Call(), machine);
-  EXPECT_TRUE(removed.ok()) << removed;
-  ExpectNothingLeft();
-}
-
 TEST_F(VcloudDriverTest, AnApiTokenIsEnoughAndAWrongOneIsRefused) {
   const auto with = [&](absl::string_view token) {
     return MachineOf({Option(kHrefFlag, fake_.url() + "/api"), Option(kOrgFlag, FakeVcloud::kOrg),
@@ -248,6 +65,26 @@ TEST_F(VcloudDriverTest, AnApiTokenIsEnoughAndAWrongOneIsRefused) {
   const absl::Status status = driver_.PreCreateCheck(*Call(), with(FakeVcloud::kToken));
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_TRUE(absl::IsUnauthenticated(driver_.PreCreateCheck(*Call(), with("wrong"))));
+}
+
+TEST_F(VcloudDriverTest, SpeaksTheNewestVersionThatBothKnow) {
+  const auto accepted = [&] {
+    std::string accept;
+    for (const fakes::Request& request : fake_.requests()) {
+      if (request.path == "/api/org") accept = request.Header("Accept");
+    }
+    return accept;
+  };
+  EXPECT_TRUE(driver_.PreCreateCheck(*Call(), Machine()).ok());
+  EXPECT_EQ(accepted(), "application/*+xml;version=37.0");
+  fake_.OfferVersions({"38.0", "39.0"});
+  fake_.Expire();
+  EXPECT_TRUE(driver_.PreCreateCheck(*Call(), Machine()).ok());
+  EXPECT_EQ(accepted(), "application/*+xml;version=38.0");
+  fake_.OfferVersions({});
+  fake_.Expire();
+  const absl::Status none = driver_.PreCreateCheck(*Call(), Machine());
+  EXPECT_THAT(std::string(none.message()), HasSubstr("names no version of its API"));
 }
 
 TEST_F(VcloudDriverTest, ASessionThatEndedIsOpenedAnew) {
@@ -268,7 +105,7 @@ TEST_F(VcloudDriverTest, AVappThatCouldNotBeComposedIsRemoved) {
 }
 
 TEST_F(VcloudDriverTest, ABusyEntityIsWaitedFor) {
-  MachineSpec machine = Machine({Option(kPublicIpFlag, kPublicIp)});
+  MachineSpec machine = Machine();
   fake_.BeBusy(2);
   ExpectState(Create(machine), machine::v1::MACHINE_STATE_RUNNING);
   fake_.BeBusy(2);
@@ -286,20 +123,18 @@ class FaultTest : public VcloudDriverTest, public testing::WithParamInterface<Fa
 
 TEST_P(FaultTest, EndsWithOneMachineAndThenWithNone) {
   fake_.Order(GetParam().fault);
-  MachineSpec machine = Machine({Option(kPublicIpFlag, kPublicIp)});
+  MachineSpec machine = Machine();
   auto made = Create(machine);
   if (!made.ok()) made = Create(machine);
   ExpectState(made, machine::v1::MACHINE_STATE_RUNNING);
   EXPECT_EQ(fake_.pending_faults(), 0);
   EXPECT_THAT(fake_.VappNames(), SizeIs(1));
-  EXPECT_THAT(fake_.Rules(), SizeIs(7));
   const absl::Status removed = driver_.Remove(*Call(), machine);
   EXPECT_TRUE(removed.ok()) << removed;
   ExpectNothingLeft();
 }
 
 constexpr char kPower[] = "POST /api/vApp/{id}/power/action/{action}";
-constexpr char kRules[] = "POST /api/admin/edgeGateway/1/action/configureServices";
 
 INSTANTIATE_TEST_SUITE_P(
     Faults, FaultTest,
@@ -312,9 +147,6 @@ INSTANTIATE_TEST_SUITE_P(
                  {.kind = Fault::Kind::kStatusAfterEffect, .route = kCompose, .status = 503}},
         FaultRow{"PowerLost", {.kind = Fault::Kind::kLoseReply, .route = kPower}},
         FaultRow{"Power500", {.kind = Fault::Kind::kStatus, .route = kPower}},
-        FaultRow{"RulesLost", {.kind = Fault::Kind::kLoseReply, .route = kRules}},
-        FaultRow{"Rules503After",
-                 {.kind = Fault::Kind::kStatusAfterEffect, .route = kRules, .status = 503}},
         FaultRow{"QueryGarbage", {.kind = Fault::Kind::kGarbage, .route = "GET /api/query"}}),
     [](const auto& info) { return info.param.name; });
 

@@ -1,6 +1,8 @@
 #include "tests/fakes/vcloud/fake_vcloud.h"
 
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -8,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "drivers/sdk/cloud/xml.h"
+#include "tests/fakes/openapi/description.h"
+#include "tests/fakes/vcloud/cloudapi.h"
 #include "tests/fakes/vcloud/schemas.h"
 
 namespace machine::fakes {
@@ -56,18 +60,34 @@ FakeVcloud::FakeVcloud() {
       "<DestinationPortRange>Any</DestinationPortRange><DestinationIp>203.0.113.1</DestinationIp>"
       "<SourcePortRange>Any</SourcePortRange><SourceIp>Any</SourceIp></FirewallRule>"
       "</FirewallService><NatService><IsEnabled>true</IsEnabled></NatService>";
-  CheckRequests([](const Request& request) {
+  const absl::StatusOr<ApiDescription> cloudapi = ApiDescription::Parse(kCloudApiDescription);
+  CheckRequests([cloudapi](const Request& request) {
+    if (absl::StartsWith(request.path, "/cloudapi/")) {
+      return cloudapi.ok() ? cloudapi->Check(request) : cloudapi.status();
+    }
     return absl::StartsWith(request.body, "<?xml") ? FitsVcloudSchemas(request.body)
                                                    : absl::OkStatus();
   });
   NoRoute([](const Request&) {
     return Refuse(403, "ACCESS_TO_RESOURCE_IS_FORBIDDEN", "no such object");
   });
-  Route("POST", "/api/sessions", [this](const Request& request) { return Login(request); });
+  Route("GET", "/api/versions", [this](const Request&) {
+    absl::MutexLock lock(&mu_);
+    std::string infos;
+    for (const std::string& version : versions_) {
+      absl::StrAppend(&infos, XmlNode("VersionInfo", XmlLeaf("Version", version)));
+    }
+    return Xml(
+        XmlNode("SupportedVersions", infos, {{"xmlns", "http://www.vmware.com/vcloud/versions"}}));
+  });
+  Route("POST", "/cloudapi/1.0.0/sessions",
+        [this](const Request& request) { return Login(request); });
   Route("POST", "/oauth/tenant/{org}/token",
         [this](const Request& request) { return Login(request); });
   AddReads();
   AddVappActions();
+  AddNsxtReads();
+  AddNsxtEffects();
   Start();
 }
 
@@ -90,25 +110,31 @@ Response FakeVcloud::Login(const Request& request) {
   if (by_token) {
     return {.status = 200, .body = absl::StrCat("{\"access_token\":\"", session, "\"}")};
   }
-  Response response = Xml(XmlNode("Session", ""));
+  Response response = {.status = 200, .body = "{\"user\":{}}"};
   response.headers["X-VMWARE-VCLOUD-ACCESS-TOKEN"] = session;
   return response;
 }
 
 bool FakeVcloud::Knows(const Request& request) {
   const std::string header = request.Header("Authorization");
-  return absl::StartsWith(header, "Bearer ") && sessions_.contains(header.substr(7)) &&
-         absl::StartsWith(request.Header("Accept"), "application/*+xml;version=");
+  if (!absl::StartsWith(header, "Bearer ") || !sessions_.contains(header.substr(7))) return false;
+  const bool json = absl::StartsWith(request.path, "/cloudapi/");
+  const std::string accept = request.Header("Accept");
+  return std::any_of(versions_.begin(), versions_.end(), [&](const std::string& version) {
+    return accept == absl::StrCat("application/", json ? "json" : "*+xml", ";version=", version);
+  });
 }
 
 FakeServer::Handler FakeVcloud::Guarded(Handler handler, bool effect) {
   return [this, handler = std::move(handler), effect](const Request& request) {
+    const auto refuse =
+        absl::StartsWith(request.path, "/cloudapi/") ? &FakeVcloud::RefuseJson : &Refuse;
     {
       absl::MutexLock lock(&mu_);
-      if (!Knows(request)) return Refuse(401, "UNAUTHORIZED", "no session");
+      if (!Knows(request)) return refuse(401, "UNAUTHORIZED", "no session");
       if (effect && busy_ > 0) {
         --busy_;
-        return Refuse(400, "BUSY_ENTITY", "The entity is busy completing an operation.");
+        return refuse(400, "BUSY_ENTITY", "The entity is busy completing an operation.");
       }
     }
     return handler(request);
@@ -163,24 +189,25 @@ void FakeVcloud::AddReads() {
         XmlNode("Children",
                 XmlNode("Vm", "", {{"name", "ubuntu"}, {"href", Href("/api/vAppTemplate/vm-1")}})));
   });
-  read("/api/admin/edgeGateway/1", [this] {
+  read(absl::StrCat("/api/admin/edgeGateway/", kGatewayUuid), [this] {
     absl::MutexLock lock(&mu_);
     const std::string uplink = XmlNode(
         "GatewayInterface",
         absl::StrCat(XmlNode("Network", "", {{"name", "internet"}, {"href", Href("/api/ext/1")}}),
                      XmlLeaf("InterfaceType", "uplink")));
-    std::string configuration = XmlNode("GatewayInterfaces", uplink);
-    std::string links;
-    if (gateway_ == Gateway::kNsxV) {
-      absl::StrAppend(&configuration, XmlNode("EdgeGatewayServiceConfiguration", services_));
-      links = XmlNode("Link", "",
-                      {{"rel", "edgeGateway:configureServices"},
-                       {"href", Href("/api/admin/edgeGateway/1/action/configureServices")},
-                       {"type", kServicesMedia}});
-    } else if (gateway_ == Gateway::kNsxTInGateway) {
-      absl::StrAppend(&configuration, XmlLeaf("EdgeGatewayType", "NSXT_BACKED"));
-    }
-    return XmlNode("EdgeGateway", absl::StrCat(links, XmlNode("Configuration", configuration)));
+    const std::string configuration =
+        absl::StrCat(XmlNode("GatewayInterfaces", uplink),
+                     XmlNode("EdgeGatewayServiceConfiguration", services_));
+    const std::string link = XmlNode(
+        "Link", "",
+        {{"rel", "edgeGateway:configureServices"},
+         {"href",
+          Href(absl::StrCat("/api/admin/edgeGateway/", kGatewayUuid, "/action/configureServices"))},
+         {"type", kServicesMedia}});
+    return XmlNode("EdgeGateway",
+                   absl::StrCat(gateway_ == Gateway::kNsxV ? link : "",
+                                XmlNode("Configuration", configuration)),
+                   {{"name", "vdc1"}});
   });
   Route("GET", "/api/query",
         Guarded([this](const Request& request) { return Query(request); }, false));
@@ -236,20 +263,26 @@ void FakeVcloud::AddVappActions() {
       Guarded([this](const Request& request) { return Act(request, request.captures[1]); }, true));
   Route("DELETE", "/api/vApp/{id}",
         Guarded([this](const Request& request) { return Act(request, "delete"); }, true));
-  Route("POST", "/api/admin/edgeGateway/1/action/configureServices",
+  Route("POST", absl::StrCat("/api/admin/edgeGateway/", kGatewayUuid, "/action/configureServices"),
         Guarded([this](const Request& request) { return Configure(request); }, true));
 }
 
-std::string FakeVcloud::StartTask(const std::string& action, int vapp) {
+std::string FakeVcloud::StartTask(const std::string& action, int vapp,
+                                  std::function<void()> effect) {
   const std::string id = absl::StrCat("task-", next_++);
   Task& task = tasks_[id];
-  task = {.looks = task_looks_, .error = next_error_, .action = action, .vapp = vapp};
+  task = {.looks = task_looks_,
+          .error = next_error_,
+          .action = action,
+          .vapp = vapp,
+          .effect = std::move(effect)};
   next_error_.clear();
   if (task.looks == 0) Finish(task);
   return id;
 }
 
 void FakeVcloud::Finish(const Task& task) {
+  if (task.effect && task.error.empty()) task.effect();
   const auto it = vapps_.find(task.vapp);
   if (it == vapps_.end()) return;
   Vapp& vapp = it->second;
@@ -365,15 +398,6 @@ Response FakeVcloud::Configure(const Request& request) {
 Response FakeVcloud::Query(const Request& request) {
   absl::MutexLock lock(&mu_);
   const std::string type = request.Query("type");
-  if (type == "edgeGateway") {
-    const std::string backing = gateway_ == Gateway::kNsxTInQuery ? "NSXT_BACKED" : "";
-    return Xml(XmlNode("QueryResultRecords",
-                       XmlNode("EdgeGatewayRecord", "",
-                               {{"name", "vdc1"},
-                                {"href", Href("/api/admin/edgeGateway/1")},
-                                {"edgeGatewayType", backing}}),
-                       {{"total", "1"}}));
-  }
   const std::string filter = request.Query("filter");
   const std::string pattern = filter.substr(filter.rfind("==") + 2);
   int page = 1;
@@ -434,6 +458,31 @@ void FakeVcloud::BackGateway(Gateway gateway) {
   gateway_ = gateway;
 }
 
+void FakeVcloud::OfferVersions(std::vector<std::string> versions) {
+  absl::MutexLock lock(&mu_);
+  versions_ = std::move(versions);
+}
+
+void FakeVcloud::TakePort(absl::string_view name, int port) {
+  absl::MutexLock lock(&mu_);
+  edge_.Put(NsxtEdge::Kind::kNatRule, {{"name", name},
+                                       {"enabled", true},
+                                       {"type", "DNAT"},
+                                       {"externalAddresses", "203.0.113.5"},
+                                       {"internalAddresses", "192.168.9.9"},
+                                       {"dnatExternalPort", absl::StrCat(port)}});
+  const std::string rule = XmlNode(
+      "NatRule",
+      absl::StrCat(
+          XmlLeaf("Description", name), XmlLeaf("RuleType", "DNAT"), XmlLeaf("IsEnabled", "true"),
+          XmlNode("GatewayNatRule", absl::StrCat(XmlLeaf("OriginalIp", "203.0.113.5"),
+                                                 XmlLeaf("OriginalPort", absl::StrCat(port)),
+                                                 XmlLeaf("TranslatedIp", "192.168.9.9"),
+                                                 XmlLeaf("TranslatedPort", absl::StrCat(port)),
+                                                 XmlLeaf("Protocol", "tcp")))));
+  services_.insert(services_.rfind("</NatService>"), rule);
+}
+
 void FakeVcloud::Vanish(absl::string_view name) {
   absl::MutexLock lock(&mu_);
   for (auto it = vapps_.begin(); it != vapps_.end();) {
@@ -458,6 +507,15 @@ std::vector<std::string> FakeVcloud::VappNames() const {
   absl::MutexLock lock(&mu_);
   std::vector<std::string> names;
   for (const auto& [number, vapp] : vapps_) names.push_back(vapp.name);
+  return names;
+}
+
+std::vector<std::string> FakeVcloud::RunningVapps() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<std::string> names;
+  for (const auto& [number, vapp] : vapps_) {
+    if (vapp.status == "POWERED_ON") names.push_back(vapp.name);
+  }
   return names;
 }
 
