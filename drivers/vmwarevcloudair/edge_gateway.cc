@@ -70,10 +70,10 @@ absl::Status CheckPortsAreFree(absl::string_view gateway, const std::vector<Inbo
     if (!HasAddress(rule.addresses, access.public_ip)) continue;
     for (const int port : access.ports) {
       if (!HasPort(rule.ports, port)) continue;
-      return PreCreateCheckFailed(absl::StrCat("--", kPublicIpFlag, ": port ", port, " of ",
-                                               access.public_ip, " is taken by NAT rule \"",
-                                               rule.name, "\" of edge gateway ", gateway,
-                                               "; take another address, or other ports"));
+      return PreCreateCheckFailed(absl::StrCat(
+          "--", kPublicIpFlag, ": port ", port, " of ", access.public_ip,
+          " is taken by NAT rule \"", rule.name, "\" of edge gateway ", gateway,
+          "; take another address", port == kSwarmPort ? "" : ", or another port of the machine"));
     }
   }
   return absl::OkStatus();

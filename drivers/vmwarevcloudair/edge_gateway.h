@@ -14,6 +14,9 @@
 
 namespace machine::driver::vmwarevcloudair {
 
+/// Port of swarm, which no option changes.
+inline constexpr int kSwarmPort = 3376;
+
 /// What leads to a machine from outside, and from it to the outside.
 struct PublicAccess {
   /// On everything that is made for it, by which it is found again.

@@ -15,8 +15,6 @@
 namespace machine::driver::vmwarevcloudair {
 namespace {
 
-constexpr int kSwarmPort = 3376;
-
 // https://developer.broadcom.com/xapis/vmware-cloud-director-api/latest/ (QueryResultVMRecord)
 constexpr StateWord kStates[] = {
     {"POWERED_ON", machine::v1::MACHINE_STATE_RUNNING},

@@ -117,7 +117,8 @@ TEST_P(GatewayTest, APortThatSomebodyElseHasIsRefusedByTheNameOfTheRule) {
   fake_.TakePort("theirs web", 2376);
   RememberTheirs();
   EXPECT_THAT(Refusal(Public()), AllOf(HasSubstr("port 2376 of 203.0.113.5"),
-                                       HasSubstr("\"theirs web\" of edge gateway vdc1")));
+                                       HasSubstr("\"theirs web\" of edge gateway vdc1"),
+                                       HasSubstr("or another port of the machine")));
   MachineSpec machine = Machine(Public());
   EXPECT_THAT(std::string(Create(machine).status().message()), HasSubstr("theirs web"));
   ExpectNothingLeft();

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "drivers/sdk/cloud/names.h"
 #include "drivers/sdk/cloud/xml.h"
@@ -427,6 +429,21 @@ TEST_F(VcsimE2eTest, AGuestWithoutToolsIsNotShutDown) {
   ExpectState(driver_.Restart(*Call(), machine), machine::v1::MACHINE_STATE_RUNNING);
 }
 
+TEST_F(VcsimE2eTest, AStateThatChangedMeanwhileIsTheGoalAllTheSame) {
+  MachineSpec machine = Machine();
+  ExpectRunning(Create(machine));
+  // Somebody else was faster: the server says InvalidPowerState, and a look says how it is.
+  ASSERT_EQ(vcsim_->Tell("fault ShutdownGuest InvalidPowerState"), "");
+  ExpectState(driver_.Stop(*Call(), machine, std::nullopt), machine::v1::MACHINE_STATE_STOPPED);
+  ASSERT_EQ(vcsim_->Tell("fault PowerOnVM_Task InvalidPowerState"), "");
+  ExpectState(driver_.Start(*Call(), machine), machine::v1::MACHINE_STATE_RUNNING);
+  ASSERT_EQ(vcsim_->Tell("fault PowerOffVM_Task InvalidPowerState"), "");
+  ExpectState(driver_.Kill(*Call(), machine), machine::v1::MACHINE_STATE_STOPPED);
+  const absl::Status removed = driver_.Remove(*Call(), machine);
+  EXPECT_TRUE(removed.ok()) << removed;
+  ExpectNothingLeft();
+}
+
 TEST_F(VcsimE2eTest, AnAddressIsFoundInTheListOfCards) {
   ASSERT_EQ(vcsim_->Tell("nonet on"), "");
   MachineSpec machine = Machine();
@@ -450,6 +467,45 @@ TEST_F(VcsimE2eTest, ABatchKnowsWhatIsGone) {
   EXPECT_EQ((*seen)[1].state(), machine::v1::MACHINE_STATE_RUNNING);
   EXPECT_EQ((*seen)[2].state(), machine::v1::MACHINE_STATE_NOT_FOUND);
   EXPECT_EQ((*seen)[3].state(), machine::v1::MACHINE_STATE_RUNNING);
+}
+
+TEST_F(VcsimE2eTest, FiveHundredMachinesAreOneCallOfThePropertyCollector) {
+  constexpr int kMachines = 500;
+  auto many = Vcsim::Start(*Vcsim::Program(), {"-plain", "-machines", absl::StrCat(kMachines)});
+  ASSERT_TRUE(many.ok()) << many.status();
+  vcsim_ = *std::move(many);
+  const auto options = MakeOptions(
+      driver_,
+      {Option(kVcenterFlag, absl::StrCat("http://", vcsim_->host(), ":", vcsim_->port())),
+       Option(kUsernameFlag, vcsim_->user()), SecretOption(kPasswordFlag, vcsim_->password())});
+  ASSERT_TRUE(options.ok()) << options.status();
+  std::vector<MachineSpec> machines;
+  for (int i = 1; i <= kMachines; ++i) {
+    MachineSpec& machine = machines.emplace_back();
+    machine.uid = absl::StrFormat("%08d-0000-4000-8000-000000000000", i);
+    machine.options = *options;
+    // What a create would have left of it.
+    const auto seen = driver_.Inspect(*Call(), machine);
+    ASSERT_TRUE(seen.ok()) << seen.status();
+    State state;
+    state.set_vm(seen->instance_id());
+    machine.state = state.SerializeAsString();
+  }
+  const auto calls = [&](const std::string& method) {
+    int count = 0;
+    EXPECT_TRUE(absl::SimpleAtoi(vcsim_->Tell("calls " + method), &count)) << method;
+    return count;
+  };
+  const int before = calls("RetrievePropertiesEx");
+  const int searches = calls("FindByUuid");
+  const auto seen = driver_.BatchInspect(*MakeCall("", record_), machines);
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  ASSERT_THAT(*seen, SizeIs(kMachines));
+  for (const Observation& each : *seen) {
+    EXPECT_EQ(each.state(), machine::v1::MACHINE_STATE_RUNNING);
+  }
+  EXPECT_EQ(calls("RetrievePropertiesEx"), before + 1);
+  EXPECT_EQ(calls("FindByUuid"), searches);
 }
 
 TEST_F(VcsimE2eTest, AnImportedMachineIsKnownByItsName) {
