@@ -1,8 +1,6 @@
 #include "services/orchestrator/engine/swarm_steps.h"
 
 #include <algorithm>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +18,7 @@
 #include "services/orchestrator/engine/operation_run.h"
 #include "services/orchestrator/engine/operation_trace.h"
 #include "services/orchestrator/engine/provision_steps.h"
+#include "services/orchestrator/engine/swarm_members.h"
 #include "services/orchestrator/events/machine_index.h"
 
 namespace machine::orchestrator {
@@ -123,50 +122,6 @@ struct LeaveCall {
   StepDone done;
 };
 
-// Machines with the engine's own swarm, by id.
-using SwarmMachines = std::map<std::string, MachineRecord, std::less<>>;
-
-// The machine that began the swarm of `machine`: each joined another one's, but for the first.
-std::string FounderOf(const SwarmMachines& all, const machine::v1::Machine& machine) {
-  std::string founder(MachineId(machine.name()));
-  absl::string_view joined = machine.swarm().discovery();
-  // Machines that are named anew could name each other in a ring.
-  for (size_t steps = 0; steps <= all.size() && absl::ConsumePrefix(&joined, kMachineDiscovery);
-       ++steps) {
-    founder = std::string(joined);
-    const auto found = all.find(founder);
-    if (found == all.end()) break;
-    joined = found->second.machine().swarm().discovery();
-  }
-  return founder;
-}
-
-// Other machines that may manage the swarm of `machine`, the one that began it first.
-absl::StatusOr<std::vector<MachineRecord>> OtherManagers(const EngineParts& parts,
-                                                         const machine::v1::Machine& machine) {
-  SwarmMachines all;
-  DM_RETURN_IF_ERROR(parts.store.Read([&](StoreReader& reader) -> absl::Status {
-    return reader.ForEachMachine(
-        [&](MachineRecord other) {
-          if (!other.machine().swarm().engine_mode() || !other.provisioned()) return;
-          all.emplace(MachineId(other.machine().name()), std::move(other));
-        },
-        nullptr);
-  }));
-  const std::string founder = FounderOf(all, machine);
-  std::vector<MachineRecord> managers;
-  for (const auto& [id, other] : all) {
-    const machine::v1::Machine& each = other.machine();
-    if (each.uid() == machine.uid() || FounderOf(all, each) != founder) continue;
-    if (id == founder) {
-      managers.insert(managers.begin(), other);
-    } else if (each.swarm().master()) {
-      managers.push_back(other);
-    }
-  }
-  return managers;
-}
-
 absl::Status FillLeave(OperationRun& run, LeaveSwarmRequest& request) {
   const machine::v1::Machine& machine = run.machine().machine();
   request.set_host_name(std::string(MachineId(machine.name())));
@@ -177,15 +132,10 @@ absl::Status FillLeave(OperationRun& run, LeaveSwarmRequest& request) {
     *request.mutable_tls() = ToTlsMaterial(client);
   }
   DM_ASSIGN_OR_RETURN(const std::vector<MachineRecord> managers,
-                      OtherManagers(run.parts(), machine));
-  for (const MachineRecord& each : managers) {
-    if (each.machine().endpoint().docker_url().empty()) continue;
-    const absl::StatusOr<ClientBundle> client = ClientBundleOf(run.parts(), each);
-    if (!client.ok()) continue;  // The next one may do.
-    ::provisioner::v1::SwarmManager& manager = *request.add_managers();
-    manager.set_docker_url(each.machine().endpoint().docker_url());
-    *manager.mutable_tls() = ToTlsMaterial(*client);
-  }
+                      OtherSwarmManagers(run.parts().store, machine));
+  AddSwarmManagers(
+      managers, [&run](const MachineRecord& each) { return ClientBundleOf(run.parts(), each); },
+      request);
   return absl::OkStatus();
 }
 
