@@ -210,12 +210,16 @@ INSTANTIATE_TEST_SUITE_P(
         {"Fedora40", "ID=fedora\nVERSION_ID=40\nPRETTY_NAME=\"Fedora Linux 40\"\n", "dnf rpm",
          "./families.sh state sources \"$(printf 'moby-engine\\ndocker-cli')\"\n./families.sh "
          "state unit '/usr/bin/dockerd --host=fd:// --exec-opt native.cgroupdriver=systemd "
-         "$OPTIONS'\n",
+         "$OPTIONS'\n"
+         "./families.sh state sysconfig 'OPTIONS=\"--log-driver=journald \\\n"
+         "  --storage-driver=overlay2 \\\n  --live-restore \\\n"
+         "  --default-ulimit nofile=1024:1024 \\\n\"'\n",
          "fedora",
          "dnf -q list --available moby-engine\n"
          "dnf -q list --available docker-cli\n"
          "dnf -q -y --setopt=exit_on_lock=True install moby-engine docker-cli\n",
-         UpgradeOf("moby-engine docker-cli containerd")},
+         UpgradeOf("moby-engine docker-cli containerd"),
+         "--live-restore\n--default-ulimit\nnofile=1024:1024\n"},
         {"RedHat10", "ID=\"rhel\"\nVERSION_ID=\"10.0\"\n", "dnf rpm", "", "redhat",
          FromDockersSource("dnf", "rhel"), UpgradeOf(kDockerCe)},
         {"RedHat8", "ID=\"rhel\"\nVERSION_ID=\"8.10\"\n", "dnf rpm", "", "redhat",

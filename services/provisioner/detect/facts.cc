@@ -78,6 +78,10 @@ class Reader {
     } else if (name == "daemon_json") {
       std::string decoded;
       if (absl::Base64Unescape(value, &decoded)) facts_.daemon_json = std::move(decoded);
+    } else if (name == "unit_variable") {
+      const std::pair<std::string, std::string> variable =
+          absl::StrSplit(value, absl::MaxSplits('=', 1));
+      facts_.unit_variables[variable.first] = variable.second;
     } else if (name == "package") {
       if (value != "installed" && value != "not-installed" && value != "config-files") {
         facts_.engine_incomplete = true;

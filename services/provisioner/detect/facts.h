@@ -73,6 +73,8 @@ struct Facts {
   UnitFacts docker_service;
   UnitFacts docker_socket;
   std::string exec_start;  ///< Of the installed unit, without drop-ins.
+  /// Variables that exec_start names, from the unit's files: "OPTIONS" and its value.
+  std::map<std::string, std::string> unit_variables;
   /// An engine that no systemd has started: the process of its pid file runs.
   bool engine_alive = false;
   std::map<std::string, FileFacts> files;

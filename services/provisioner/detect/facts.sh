@@ -47,9 +47,29 @@ facts() {
     unit=$unit/docker.service
     # A masked unit is a link to /dev/null.
     [ -s "$unit" ] || continue
-    awk '{ if (sub(/\\$/, "")) { line = line $0 " "; next } line = line $0 }
-         line ~ /^ExecStart=/ { exec = substr(line, 11) } { line = "" }
-         END { print "@fact exec_start=" exec }' "$unit"
+    exec_start=$(awk '{ if (sub(/\\$/, "")) { line = line $0 " "; next } line = line $0 }
+         line ~ /^ExecStart=/ { exec = substr(line, 11) } { line = "" } END { print exec }' "$unit")
+    printf '@fact exec_start=%s\n' "$exec_start"
+    # Options that it takes from a file, as $OPTIONS of /etc/sysconfig/docker.
+    systemctl show docker.service -p EnvironmentFiles --value 2>/dev/null |
+      sed 's/ (ignore_errors=[a-z]*)$//' | while IFS= read -r file; do
+      [ -r "$file" ] || continue
+      EXEC_START=" $exec_start " awk '{ line = line $0 }
+        sub(/\\$/, "", line) { next }
+        match(line, /^[ \t]*[A-Za-z_][A-Za-z0-9_]*=/) {
+          name = substr(line, 1, RLENGTH - 1)
+          value = substr(line, RLENGTH + 1)
+          gsub(/^[ \t]+/, "", name)
+          gsub(/^[ \t]+|[ \t]+$/, "", value)
+          if (value ~ /^".*"$/ || value ~ /^\047.*\047$/) {
+            value = substr(value, 2, length(value) - 2)
+          }
+          if (index(ENVIRON["EXEC_START"], " $" name " ")) {
+            print "@fact unit_variable=" name "=" value
+          }
+        }
+        { line = "" }' "$file"
+    done
     break
   done
 

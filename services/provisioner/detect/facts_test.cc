@@ -15,6 +15,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 common::CallScope MakeCall() {
   return common::CallScope(absl::InfiniteFuture(), std::make_shared<common::Cancellation>(), {});
@@ -40,6 +41,7 @@ constexpr absl::string_view kDebian = R"(Welcome! A login script that talks.
 @fact unit.LoadState=loaded
 @fact unit.ActiveState=inactive
 @fact exec_start=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS
+@fact unit_variable=DOCKER_OPTS=--label a=1 --icc=false
 @fact sha256=0123abcd  /etc/docker/ca.pem
 @fact mode=644 0 /etc/docker/ca.pem
 @fact mode=600 0 /etc/docker/server-key.pem
@@ -72,6 +74,7 @@ TEST(ParseFactsTest, ReadsEverything) {
   EXPECT_EQ(facts.docker_socket.active_state, "inactive");
   EXPECT_FALSE(facts.docker_socket.need_daemon_reload);
   EXPECT_EQ(facts.exec_start, "/usr/sbin/dockerd -H fd:// $DOCKER_OPTS");
+  EXPECT_THAT(facts.unit_variables, ElementsAre(Pair("DOCKER_OPTS", "--label a=1 --icc=false")));
   EXPECT_EQ(facts.files["/etc/docker/ca.pem"].sha256, "0123abcd");
   EXPECT_EQ(facts.files["/etc/docker/ca.pem"].mode, 0644);
   EXPECT_EQ(facts.files["/etc/docker/server-key.pem"].mode, 0600);

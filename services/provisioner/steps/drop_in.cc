@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -16,6 +18,7 @@ namespace machine::provisioner {
 namespace {
 
 constexpr absl::string_view kLocalSocket = "unix:///var/run/docker.sock";
+constexpr absl::string_view kSystemdSocket = "fd://";
 
 // The words of a command line in a unit, each as it stands there, quotes included.
 std::vector<std::string> RawWords(absl::string_view line) {
@@ -41,35 +44,100 @@ std::vector<std::string> RawWords(absl::string_view line) {
   return words;
 }
 
-// True when `word` is the option `name`, which may come with its value: "--host=…", "-Hfd://".
-bool IsOption(absl::string_view word, absl::string_view name) {
-  if (name == "host" && absl::StartsWith(word, "-H")) return true;
-  if (!absl::ConsumePrefix(&word, "--") || !absl::ConsumePrefix(&word, name)) return false;
-  return word.empty() || word[0] == '=';
+// dockerd's one-letter spelling of an option; empty where there is none (dockerd's reference).
+absl::string_view ShortName(absl::string_view name) {
+  static constexpr std::pair<absl::string_view, absl::string_view> kShortNames[] = {
+      {"bridge", "-b"}, {"data-root", "-g"}, {"debug", "-D"},          {"group", "-G"},
+      {"host", "-H"},   {"log-level", "-l"}, {"storage-driver", "-s"},
+  };
+  for (const auto& [option, letter] : kShortNames) {
+    if (option == name) return letter;
+  }
+  return "";
 }
 
-// Takes the option out, with its value where that is a word of its own. Returns whether any of the
-// values taken out was `looked_for`.
-bool RemoveOption(std::vector<std::string>& words, absl::string_view name, bool is_bool,
-                  absl::string_view looked_for) {
-  bool found = false;
+// The option `name` at words[i], which may come with its value in one word ("--host=…", "-Hfd://")
+// or in the next one.
+struct Found {
+  // 0: it is not there.
+  size_t words = 0;
+  std::string value;
+};
+Found FindOption(const std::vector<std::string>& words, size_t i, absl::string_view name,
+                 bool is_bool) {
+  const absl::string_view short_name = ShortName(name);
+  absl::string_view rest = words[i];
+  const bool is_short = !short_name.empty() && absl::ConsumePrefix(&rest, short_name);
+  if (!is_short && !(absl::ConsumePrefix(&rest, "--") && absl::ConsumePrefix(&rest, name))) {
+    return {};
+  }
+  if (absl::ConsumePrefix(&rest, "=")) return {1, std::string(rest)};
+  if (!rest.empty()) return is_short && !is_bool ? Found{1, std::string(rest)} : Found{};
+  if (is_bool || i + 1 == words.size()) return {1, ""};
+  return {2, words[i + 1]};
+}
+
+// Takes the option out wherever `unwanted` says so of its value. Returns how often it did.
+int RemoveOption(std::vector<std::string>& words, absl::string_view name, bool is_bool,
+                 absl::FunctionRef<bool(const std::string& value)> unwanted) {
+  int removed = 0;
   for (size_t i = 0; i < words.size();) {
-    if (!IsOption(words[i], name)) {
+    const Found found = FindOption(words, i, name, is_bool);
+    if (found.words == 0 || !unwanted(found.value)) {
       ++i;
       continue;
     }
-    const bool value_follows = !is_bool &&
-                               (words[i] == "-H" || words[i] == absl::StrCat("--", name)) &&
-                               i + 1 < words.size();
-    found |= absl::StrContains(words[i], looked_for) ||
-             (value_follows && absl::StrContains(words[i + 1], looked_for));
-    words.erase(words.begin() + i, words.begin() + i + (value_follows ? 2 : 1));
+    ++removed;
+    words.erase(words.begin() + static_cast<ptrdiff_t>(i),
+                words.begin() + static_cast<ptrdiff_t>(i + found.words));
   }
-  return found;
+  return removed;
+}
+
+// Takes out what the settings say; dockerd refuses to be told twice. Returns whether it was there.
+bool RemoveSettings(std::vector<std::string>& words, const EngineSettings& settings) {
+  int removed = 0;
+  for (const DaemonSetting& setting : settings.daemon_json) {
+    removed += RemoveOption(words, setting.flag, std::holds_alternative<bool>(setting.value),
+                            [](const std::string&) { return true; });
+  }
+  return removed > 0;
 }
 
 std::string Escaped(absl::string_view text) {
   return absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}, {"%", "%%"}});
+}
+
+// A variable of the unit that sets what is ours to set is replaced by its words without that; the
+// others stay as they are, for whoever changes the file that has them. `activated` becomes true
+// where one has the engine take its sockets from systemd.
+std::vector<std::string> ExpandVariables(std::vector<std::string> words, const Facts& facts,
+                                         const EngineSettings& settings, bool lists_hosts,
+                                         bool& activated) {
+  std::vector<std::string> expanded;
+  for (std::string& word : words) {
+    const auto variable = absl::StartsWith(word, "$") ? facts.unit_variables.find(word.substr(1))
+                                                      : facts.unit_variables.end();
+    if (variable == facts.unit_variables.end()) {
+      expanded.push_back(std::move(word));
+      continue;
+    }
+    std::vector<std::string> own = RawWords(variable->second);
+    bool ours = RemoveSettings(own, settings);
+    ours |= RemoveOption(own, "host", /*is_bool=*/false, [&](const std::string& host) {
+              activated |= host == kSystemdSocket;
+              return lists_hosts || host == kLocalSocket || host == kSystemdSocket ||
+                     absl::c_linear_search(settings.hosts, host);
+            }) > 0;
+    if (!ours) {
+      expanded.push_back(std::move(word));
+      continue;
+    }
+    for (const std::string& each : own) {
+      expanded.push_back(absl::StrReplaceAll(each, {{"%", "%%"}, {"$", "$$"}}));
+    }
+  }
+  return expanded;
 }
 
 bool NeedsQuotes(absl::string_view text) {
@@ -100,14 +168,17 @@ absl::StatusOr<std::string> RenderDropIn(const Facts& facts, const EngineSetting
                      "a package"),
         {{"step", "configure"}});
   }
-  for (const DaemonSetting& setting : settings.daemon_json) {
-    RemoveOption(words, setting.flag, std::holds_alternative<bool>(setting.value), "");
-  }
-  const bool activated = RemoveOption(words, "host", /*is_bool=*/false, "fd://");
+  RemoveSettings(words, settings);
+  bool activated = false;
+  RemoveOption(words, "host", /*is_bool=*/false, [&](const std::string& host) {
+    activated |= absl::StrContains(host, kSystemdSocket);
+    return true;
+  });
+  words = ExpandVariables(std::move(words), facts, settings, lists_hosts, activated);
   if (!lists_hosts) {
     const bool has_socket_unit = facts.docker_socket.load_state == "loaded";
     words.push_back("-H");
-    words.push_back(activated && has_socket_unit ? "fd://" : std::string(kLocalSocket));
+    words.push_back(std::string(activated && has_socket_unit ? kSystemdSocket : kLocalSocket));
     for (const std::string& host : settings.hosts) {
       words.push_back("-H");
       words.push_back(SystemdWord(host));

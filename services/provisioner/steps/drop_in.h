@@ -14,7 +14,9 @@ namespace machine::provisioner {
 /// The text of 10-machine.conf: the installed unit's own ExecStart, so that the engine's path and
 /// what the distribution or administrator gave it stay, plus where to listen, plus the options that
 /// daemon.json does not know. What daemon.json gets of us is taken out of the command line: dockerd
-/// refuses an option given in both places. With `lists_hosts` that holds for its addresses, too.
+/// refuses an option given in both places. With `lists_hosts` that holds for its addresses, too. A
+/// variable of the unit with such an option, as $OPTIONS may be, is replaced by the rest of what it
+/// holds.
 ///
 /// Without a socket unit to take a listener from, the engine opens its local socket by itself.
 /// FAILED_PRECONDITION HOST_COMMAND_FAILED when the host has an engine but no unit to start it.

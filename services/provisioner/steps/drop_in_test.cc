@@ -26,6 +26,7 @@ EngineSettings Settings() {
   settings.hosts = {"tcp://0.0.0.0:2376"};
   settings.daemon_json.push_back({"labels", "label", StringList{"a"}});
   settings.daemon_json.push_back({"tlsverify", "tlsverify", true});
+  settings.daemon_json.push_back({"storage-driver", "storage-driver", std::string("overlay2")});
   return settings;
 }
 
@@ -71,6 +72,8 @@ INSTANTIATE_TEST_SUITE_P(
          "/usr/bin/dockerd -H fd:// -H tcp://0.0.0.0:2376"},
         {"ShortSpellingOfTheAddress", "/usr/bin/dockerd -H=fd:// -Htcp://1:1", true, false,
          "/usr/bin/dockerd -H fd:// -H tcp://0.0.0.0:2376"},
+        {"OneLetterSpellingOfAnOption", "/usr/bin/dockerd -s vfs -s=vfs -svfs -D -H fd://", true,
+         false, "/usr/bin/dockerd -D -H fd:// -H tcp://0.0.0.0:2376"},
         {"AddressesInDaemonJson", "/usr/bin/dockerd -H fd:// --debug", true, true,
          "/usr/bin/dockerd --debug"},
         {"OptionsThatAreOursNow", "/usr/bin/dockerd --label a=1 --tlsverify --label=b=2 -H fd://",
@@ -80,6 +83,47 @@ INSTANTIATE_TEST_SUITE_P(
         {"QuotesStayAsTheyAre", "/usr/bin/dockerd --log-opt 'tag=a b' \"-x\\\"y z\" -H fd://", true,
          false,
          "/usr/bin/dockerd --log-opt 'tag=a b' \"-x\\\"y z\" -H fd:// -H tcp://0.0.0.0:2376"},
+    }),
+    [](const auto& info) { return std::string(info.param.label); });
+
+struct VariableCase {
+  absl::string_view label;
+  std::string value;
+  bool lists_hosts;
+  absl::string_view exec_start;
+};
+
+class UnitVariableTest : public testing::TestWithParam<VariableCase> {};
+
+TEST_P(UnitVariableTest, StaysUnlessItSetsWhatIsOurs) {
+  const VariableCase& c = GetParam();
+  Facts host = HostWith("/usr/bin/dockerd -H fd:// $OPTIONS $OTHER");
+  host.unit_variables = {{"OPTIONS", c.value}};
+  const auto text = RenderDropIn(host, Settings(), c.lists_hosts);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_THAT(Lines(*text, "ExecStart="), ElementsAre("", std::string(c.exec_start)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, UnitVariableTest,
+    testing::ValuesIn<VariableCase>({
+        {"Empty", "", false, "/usr/bin/dockerd $OPTIONS $OTHER -H fd:// -H tcp://0.0.0.0:2376"},
+        {"OthersOptions", "--default-ulimit nofile=1024:4096", false,
+         "/usr/bin/dockerd $OPTIONS $OTHER -H fd:// -H tcp://0.0.0.0:2376"},
+        {"OursAmongOthers", "--icc=false --label a=1 --tlsverify --log-opt \"tag=$x 5%\"", false,
+         "/usr/bin/dockerd --icc=false --log-opt \"tag=$$x 5%%\" $OTHER -H fd:// "
+         "-H tcp://0.0.0.0:2376"},
+        {"OnlyOurs", "--label=a=1", false,
+         "/usr/bin/dockerd $OTHER -H fd:// -H tcp://0.0.0.0:2376"},
+        {"TheOriginalsOfAnOldHost",
+         "-H tcp://0.0.0.0:2376 -H unix:///var/run/docker.sock -s overlay2 --tlsverify", false,
+         "/usr/bin/dockerd $OTHER -H fd:// -H tcp://0.0.0.0:2376"},
+        {"TheSocketOfSystemd", "-H fd://", false,
+         "/usr/bin/dockerd $OTHER -H fd:// -H tcp://0.0.0.0:2376"},
+        {"AnAddressOfOthers", "-H tcp://10.0.0.1:2375", false,
+         "/usr/bin/dockerd $OPTIONS $OTHER -H fd:// -H tcp://0.0.0.0:2376"},
+        {"AnAddressOfOthersWhereDaemonJsonHasThem", "-D -H tcp://10.0.0.1:2375", true,
+         "/usr/bin/dockerd -D $OTHER"},
     }),
     [](const auto& info) { return std::string(info.param.label); });
 
