@@ -48,11 +48,12 @@ wait_for_cloud_init() {
   done
 }
 
-# While a command writes $log, its last line goes to whoever watches, once a second.
+# While a command writes $log, its last line goes to whoever watches, once a second. The file tells of
+# the command's end, as a signal can be lost on a shell that has only just begun.
 watch_log() {
   exec 9>&-
   line=
-  while sleep 1 >/dev/null 2>&1; do
+  while sleep 1 >/dev/null 2>&1 && [ -e "$work/watched" ]; do
     last=$(tail -n 1 "$log" 2>/dev/null | tr '\r' '\n' | tail -n 1)
     [ "$last" = "$line" ] || printf '@at %s\n' "$last"
     line=$last
@@ -65,10 +66,12 @@ watch_log() {
 run_locked() {
   mended=
   while :; do
+    : >"$work/watched"
     watch_log &
     watcher=$!
     status=0
     "$@" >"$log" 2>&1 || status=$?
+    rm -f "$work/watched"
     kill "$watcher" 2>/dev/null
     wait "$watcher" 2>/dev/null
     [ "$status" != 0 ] || return 0
