@@ -23,8 +23,9 @@ struct Access {
 
 /// Asks for the access to `machine`, has its files in place, and sees whether an engine answers to
 /// them at the URL, as CheckEngine(); where nothing does and the orchestrator is a shared one, the
-/// URL is that of a tunnel through it. Of an engine without TLS and of a swarm it is enough
-/// that it accepts connections. With `swarm`, the access to the swarm whose master the machine is.
+/// URL is that of a tunnel through it. Of an engine without TLS it is enough that it accepts
+/// connections. With `swarm`, the access to the swarm whose master the machine is; where that does
+/// not answer but the engine does, the error says so in the original's words.
 absl::StatusOr<Access> GetAccess(CommandContext& context, absl::string_view machine, bool swarm);
 
 /// The access to `machine` as --output prints it.
