@@ -64,19 +64,21 @@ bool HasAddress(absl::string_view addresses, absl::string_view ip) {
   return first.has_value() && last.has_value() && *first <= *wanted && *wanted <= *last;
 }
 
-absl::Status CheckPortsAreFree(absl::string_view gateway, const std::vector<InboundRule>& rules,
-                               const PublicAccess& access) {
+absl::StatusOr<PublicAccess> BesideRules(absl::string_view gateway,
+                                         const std::vector<InboundRule>& rules,
+                                         PublicAccess access) {
   for (const InboundRule& rule : rules) {
     if (!HasAddress(rule.addresses, access.public_ip)) continue;
+    if (HasPort(rule.ports, access.spare_port)) std::erase(access.ports, access.spare_port);
     for (const int port : access.ports) {
       if (!HasPort(rule.ports, port)) continue;
-      return PreCreateCheckFailed(absl::StrCat(
-          "--", kPublicIpFlag, ": port ", port, " of ", access.public_ip,
-          " is taken by NAT rule \"", rule.name, "\" of edge gateway ", gateway,
-          "; take another address", port == kSwarmPort ? "" : ", or another port of the machine"));
+      return PreCreateCheckFailed(
+          absl::StrCat("--", kPublicIpFlag, ": port ", port, " of ", access.public_ip,
+                       " is taken by NAT rule \"", rule.name, "\" of edge gateway ", gateway,
+                       "; take another address, or another port of the machine"));
     }
   }
-  return absl::OkStatus();
+  return access;
 }
 
 absl::Status MendUntilRight(const common::CallScope& call, VcdApi& api, const Backoff& backoff,

@@ -14,9 +14,6 @@
 
 namespace machine::driver::vmwarevcloudair {
 
-/// Port of swarm, which no option changes.
-inline constexpr int kSwarmPort = 3376;
-
 /// What leads to a machine from outside, and from it to the outside.
 struct PublicAccess {
   /// On everything that is made for it, by which it is found again.
@@ -26,6 +23,8 @@ struct PublicAccess {
   std::string internal_ip;
   /// TCP ports, the same inside and outside.
   std::vector<int> ports;
+  /// The one of them that is given up where a rule of somebody else takes it; 0 for none.
+  int spare_port = 0;
   /// IPv4 ranges that may come in; one at least.
   std::vector<std::string> sources;
 };
@@ -78,9 +77,11 @@ struct InboundRule {
   std::string ports;
 };
 
-/// PreCreateCheckFailed() that names the first of `rules` that takes one of the ports.
-absl::Status CheckPortsAreFree(absl::string_view gateway, const std::vector<InboundRule>& rules,
-                               const PublicAccess& access);
+/// `access` without its spare port where one of `rules` takes that. Errors: PreCreateCheckFailed()
+/// that names the first that takes another of the ports.
+absl::StatusOr<PublicAccess> BesideRules(absl::string_view gateway,
+                                         const std::vector<InboundRule>& rules,
+                                         PublicAccess access);
 
 /// Whether `addresses`, as in InboundRule, have the IPv4 address.
 bool HasAddress(absl::string_view addresses, absl::string_view ip);

@@ -15,6 +15,8 @@
 namespace machine::driver::vmwarevcloudair {
 namespace {
 
+constexpr int kSwarmPort = 3376;
+
 // https://developer.broadcom.com/xapis/vmware-cloud-director-api/latest/ (QueryResultVMRecord)
 constexpr StateWord kStates[] = {
     {"POWERED_ON", machine::v1::MACHINE_STATE_RUNNING},
@@ -149,11 +151,13 @@ absl::StatusOr<Instance> RequireInstance(const common::CallScope& call, VcdApi& 
 
 PublicAccess AccessTo(const MachineSpec& machine, const Settings& settings) {
   // Each port once.
-  const std::set<int> ports = {settings.ssh_port, settings.docker_port, kSwarmPort};
+  std::set<int> ports = {settings.ssh_port, settings.docker_port};
+  const bool spare = ports.insert(kSwarmPort).second;
   return {.tag = UidTag(machine.uid),
           .public_ip = settings.public_ip,
           .internal_ip = "",
           .ports = {ports.begin(), ports.end()},
+          .spare_port = spare ? kSwarmPort : 0,
           .sources = settings.open_cidrs};
 }
 

@@ -250,10 +250,8 @@ absl::StatusOr<bool> NsxtGateway::MendPortProfiles(const common::CallScope& call
 }
 
 absl::StatusOr<bool> NsxtGateway::MendNat(const common::CallScope& call, const PublicAccess& access,
-                                          const Json& gateway, const Ids& profiles) {
-  DM_ASSIGN_OR_RETURN(const std::vector<Json> rules, cloud_.List(call, Of("/nat/rules")));
-  DM_RETURN_IF_ERROR(
-      CheckPortsAreFree(Text(gateway, "name"), InboundRulesOfOthers(rules, access.tag), access));
+                                          const Json& gateway, const std::vector<Json>& rules,
+                                          const Ids& profiles) {
   std::vector<Json> wanted = NatRulesFor(access, profiles);
   std::vector<Json> wrong;
   for (const Json& rule : rules) {
@@ -289,15 +287,19 @@ absl::StatusOr<bool> NsxtGateway::MendFirewall(const common::CallScope& call,
   return true;
 }
 
-absl::StatusOr<bool> NsxtGateway::Mend(const common::CallScope& call, const PublicAccess& access) {
+absl::StatusOr<bool> NsxtGateway::Mend(const common::CallScope& call, const PublicAccess& wanted) {
   DM_ASSIGN_OR_RETURN(const Json gateway, cloud_.Get(call, Of("")));
+  DM_ASSIGN_OR_RETURN(const std::vector<Json> rules, cloud_.List(call, Of("/nat/rules")));
+  DM_ASSIGN_OR_RETURN(
+      const PublicAccess access,
+      BesideRules(Text(gateway, "name"), InboundRulesOfOthers(rules, wanted.tag), wanted));
   Ids sets;
   Ids profiles;
   DM_ASSIGN_OR_RETURN(const bool new_sets, MendIpSets(call, access, gateway, sets));
   DM_ASSIGN_OR_RETURN(const bool new_profiles, MendPortProfiles(call, access, gateway, profiles));
   // They have ids only once they are listed.
   if (new_sets || new_profiles) return true;
-  DM_ASSIGN_OR_RETURN(const bool nat, MendNat(call, access, gateway, profiles));
+  DM_ASSIGN_OR_RETURN(const bool nat, MendNat(call, access, gateway, rules, profiles));
   DM_ASSIGN_OR_RETURN(const bool firewall, MendFirewall(call, access, sets, profiles));
   return nat || firewall;
 }
@@ -335,7 +337,7 @@ absl::Status NsxtGateway::Check(const common::CallScope& call, const PublicAcces
   const absl::StatusOr<std::vector<Json>> nat = cloud_.List(call, Of("/nat/rules"));
   DM_RETURN_IF_ERROR(ExplainRight(nat.status(), gateway, "View NAT"));
   DM_RETURN_IF_ERROR(
-      CheckPortsAreFree(Text(gateway, "name"), InboundRulesOfOthers(*nat, access.tag), access));
+      BesideRules(Text(gateway, "name"), InboundRulesOfOthers(*nat, access.tag), access).status());
   const absl::StatusOr<Json> firewall = cloud_.Get(call, Of("/firewall/rules"));
   return ExplainRight(firewall.status(), gateway, "View Firewall");
 }

@@ -45,10 +45,11 @@ class NsxtGateway final : public EdgeGateway {
   absl::StatusOr<bool> MendPortProfiles(const common::CallScope& call, const PublicAccess& access,
                                         const Json& gateway, Ids& ids);
   absl::StatusOr<bool> MendNat(const common::CallScope& call, const PublicAccess& access,
-                               const Json& gateway, const Ids& profiles);
+                               const Json& gateway, const std::vector<Json>& rules,
+                               const Ids& profiles);
   absl::StatusOr<bool> MendFirewall(const common::CallScope& call, const PublicAccess& access,
                                     const Ids& sets, const Ids& profiles);
-  absl::StatusOr<bool> Mend(const common::CallScope& call, const PublicAccess& access);
+  absl::StatusOr<bool> Mend(const common::CallScope& call, const PublicAccess& wanted);
   absl::StatusOr<bool> DeleteOurs(const common::CallScope& call, absl::string_view tag);
 
   VcdApi& api_;

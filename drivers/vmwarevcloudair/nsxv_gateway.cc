@@ -184,11 +184,12 @@ const XmlElement& UplinkOf(const XmlElement& gateway) {
 
 }  // namespace
 
-absl::StatusOr<bool> NsxvGateway::Mend(const common::CallScope& call, const PublicAccess& access) {
+absl::StatusOr<bool> NsxvGateway::Mend(const common::CallScope& call, const PublicAccess& wanted) {
   DM_ASSIGN_OR_RETURN(const XmlElement gateway, api_.Get(call, url_));
+  DM_ASSIGN_OR_RETURN(
+      const PublicAccess access,
+      BesideRules(gateway.Attribute("name"), InboundRulesOfOthers(gateway, wanted.tag), wanted));
   if (IsRight(gateway, access)) return false;
-  DM_RETURN_IF_ERROR(CheckPortsAreFree(gateway.Attribute("name"),
-                                       InboundRulesOfOthers(gateway, access.tag), access));
   const XmlElement& uplink = UplinkOf(gateway);
   if (!access.ports.empty() && uplink.Attribute("href").empty()) {
     return PreCreateCheckFailed("the edge gateway has no uplink");
@@ -227,7 +228,7 @@ absl::Status NsxvGateway::Check(const common::CallScope& call, const PublicAcces
                      " lets this user write no rules: the right \"Gateway: Configure Services\" "
                      "is missing"));
   }
-  return CheckPortsAreFree(name, InboundRulesOfOthers(gateway, access.tag), access);
+  return BesideRules(name, InboundRulesOfOthers(gateway, access.tag), access).status();
 }
 
 absl::Status NsxvGateway::Open(const common::CallScope& call, const PublicAccess& access) {

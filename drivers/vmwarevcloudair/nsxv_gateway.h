@@ -24,8 +24,8 @@ class NsxvGateway final : public EdgeGateway {
   absl::Status Close(const common::CallScope& call, absl::string_view tag) override;
 
  private:
-  /// Makes the rules of `access` the only ones with its tag; whether any had to be changed.
-  absl::StatusOr<bool> Mend(const common::CallScope& call, const PublicAccess& access);
+  /// Makes the rules of `wanted` the only ones with its tag; whether any had to be changed.
+  absl::StatusOr<bool> Mend(const common::CallScope& call, const PublicAccess& wanted);
 
   VcdApi& api_;
   const Backoff backoff_;

@@ -130,6 +130,23 @@ TEST_P(GatewayTest, APortThatSomebodyElseHasIsRefusedByTheNameOfTheRule) {
   ExpectRemoved(machine);
 }
 
+TEST_P(GatewayTest, TwoMachinesShareAnAddressByTheirPortsAndTheFirstHasThatOfSwarm) {
+  MachineSpec machine = Machine(Public());
+  ExpectState(Create(machine), machine::v1::MACHINE_STATE_RUNNING);
+  MachineSpec other = Machine(Public(
+      {Option("vmwarevcloudair-docker-port", 12376), Option("vmwarevcloudair-ssh-port", 2222)}));
+  other.uid = "11111111-d9cb-469f-a165-70867728950e";
+  const absl::Status checked = driver_.PreCreateCheck(*Call(), other);
+  EXPECT_TRUE(checked.ok()) << checked;
+  ExpectState(Create(other), machine::v1::MACHINE_STATE_RUNNING);
+  // The second lacks what the port of swarm takes: NAT, a firewall rule or a profile.
+  EXPECT_THAT(OursOn(fake_), SizeIs(2 * ObjectsOf(1) - 2));
+  const absl::Status removed = driver_.Remove(*Call(), other);
+  EXPECT_TRUE(removed.ok()) << removed;
+  EXPECT_THAT(OursOn(fake_), SizeIs(ObjectsOf(1)));
+  ExpectRemoved(machine);
+}
+
 TEST_P(GatewayTest, ATaskThatFailsIsToldAndLeavesNothing) {
   MachineSpec machine = Machine();
   ExpectState(Create(machine), machine::v1::MACHINE_STATE_RUNNING);

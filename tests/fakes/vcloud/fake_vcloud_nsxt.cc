@@ -73,7 +73,7 @@ Response LinkedPage(const std::vector<Json>& all, const Request& request) {
   const std::string url =
       absl::StrCat("<https://vcd.example.com", request.path, "?pageSize=", size);
   std::string link = absl::StrCat(url, ">;rel=\"firstPage\";type=\"application/json\"");
-  if (static_cast<size_t>(page * size) < all.size()) {
+  if (page * size < static_cast<int>(all.size())) {
     absl::StrAppend(&link, ", ", url, "&cursor=", page + 1,
                     ">;rel=\"lastPage nextPage\";type=\"application/json\";model=\"EdgeNatRules\"");
   }
@@ -89,7 +89,8 @@ Response FakeVcloud::RefuseJson(int status, absl::string_view code, absl::string
 }
 
 void FakeVcloud::AddNsxtReads() {
-  const auto read = [this](absl::string_view path, std::function<Response(const Request&)> answer) {
+  const auto read = [this](absl::string_view path,
+                           const std::function<Response(const Request&)>& answer) {
     Route("GET", absl::StrCat(kRoot, path),
           Guarded(
               [this, answer](const Request& request) {
@@ -102,7 +103,7 @@ void FakeVcloud::AddNsxtReads() {
     return gateway_ == Gateway::kNsxT ? "NSXT_BACKED" : "NSXV_BACKED";
   };
   // Of a gateway that is not backed so, and of one that is not there.
-  const auto of_gateway = [this](std::function<Response(const Request&)> answer) {
+  const auto of_gateway = [this](const std::function<Response(const Request&)>& answer) {
     return [this, answer](const Request& request) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       if (request.captures[0] != NsxtEdge::kId || gateway_ != Gateway::kNsxT) {
         return RefuseJson(403, "ACCESS_TO_RESOURCE_IS_FORBIDDEN", "no access to entity");
@@ -140,7 +141,8 @@ void FakeVcloud::AddNsxtReads() {
 
 void FakeVcloud::AddNsxtEffects() {
   using Change = std::function<absl::StatusOr<NsxtEdge::Effect>(const Request&, const Json&)>;
-  const auto change = [this](absl::string_view method, absl::string_view path, Change change) {
+  const auto change = [this](absl::string_view method, absl::string_view path,
+                             const Change& change) {
     Route(method, absl::StrCat(kRoot, path),
           Guarded([this, change](const Request& request) { return ChangeEdge(request, change); },
                   true));
