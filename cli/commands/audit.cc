@@ -8,6 +8,7 @@
 #include "cli/commands/fleet.h"
 #include "cli/output/data_format.h"
 #include "cli/output/table.h"
+#include "cli/output/time_text.h"
 #include "machine/v1/access.grpc.pb.h"
 #include "services/common/status/status.h"
 

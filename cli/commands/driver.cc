@@ -7,11 +7,11 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/driver_enrolment.h"
 #include "cli/output/data_format.h"
 #include "cli/output/table.h"
+#include "cli/output/time_text.h"
 #include "machine/v1/driver_identities.grpc.pb.h"
 #include "machine/v1/drivers.grpc.pb.h"
 #include "services/common/file/file.h"
@@ -43,20 +43,12 @@ absl::string_view StateWord(const DriverInfo& driver) {
   }
 }
 
-// Empty where none was seen.
-std::string ExpireTime(const DriverIdentity& identity) {
-  if (!identity.has_expire_time()) return "";
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ",
-                          absl::FromUnixSeconds(identity.expire_time().seconds()),
-                          absl::UTCTimeZone());
-}
-
 // Why the driver cannot be used, or what went wrong with it last, or soon will.
 std::string Trouble(const DriverInfo& driver, const DriverIdentity& identity) {
   if (!driver.unsupported_reason().empty()) return driver.unsupported_reason();
   if (!driver.last_error().message().empty()) return driver.last_error().message();
   if (!identity.due()) return identity.error();
-  return absl::StrCat("its certificate ends at ", ExpireTime(identity), ": renew it",
+  return absl::StrCat("its certificate ends at ", IsoTime(identity.expire_time()), ": renew it",
                       identity.error().empty() ? "" : absl::StrCat(" (", identity.error(), ")"));
 }
 
@@ -87,7 +79,7 @@ absl::Status List(CommandContext& context, std::optional<DataFormat> format) {
     for (const DriverInfo& driver : page.drivers()) {
       const std::string state(StateWord(driver));
       const DriverIdentity& identity = identities[driver.name()];
-      const std::string expire_time = ExpireTime(identity);
+      const std::string expire_time = IsoTime(identity.expire_time());
       const std::string trouble = Trouble(driver, identity);
       data.push_back({{"name", driver.name()},
                       {"version", driver.version()},

@@ -10,6 +10,7 @@
 #include "cli/commands/machines.h"
 #include "cli/commands/message_data.h"
 #include "cli/output/data_format.h"
+#include "cli/output/time_text.h"
 #include "machine/v1/machines.grpc.pb.h"
 #include "services/common/legacy/machine_config.h"
 #include "services/common/status/grpc_status.h"
@@ -48,11 +49,6 @@ class CurrentStream {
   grpc::ClientContext* stream_ ABSL_GUARDED_BY(mu_) = nullptr;
   bool interrupted_ ABSL_GUARDED_BY(mu_) = false;
 };
-
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
-                          absl::UTCTimeZone());
-}
 
 absl::string_view TypeWord(MachineEvent::Type type) {
   switch (type) {
@@ -173,7 +169,7 @@ class EventsCommand final : public Command {
     if (event.type() == MachineEvent::BOOKMARK) return absl::OkStatus();
     const machine::v1::Machine& machine = event.machine();
     context.console.Out(absl::StrCat(
-        TimeText(event.time()), " ", TypeWord(event.type()), " ", common::MachineId(machine.name()),
+        IsoTime(event.time()), " ", TypeWord(event.type()), " ", common::MachineId(machine.name()),
         " driver=", machine.driver(), " state=", StateWord(machine.state()),
         machine.pending_operation().empty() ? "" : absl::StrCat(" ", machine.pending_operation()),
         "\n"));

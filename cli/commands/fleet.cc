@@ -3,7 +3,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/time/time.h"
 
 namespace machine::cli {
 
@@ -25,12 +24,6 @@ absl::StatusOr<Role> ParseRole(absl::string_view word) {
   }
   return absl::InvalidArgumentError(
       absl::StrCat("Error: \"", word, "\" is no role: there are viewer, operator, admin and none"));
-}
-
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  if (time.seconds() == 0) return "never";
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()),
-                          absl::UTCTimeZone());
 }
 
 }  // namespace machine::cli

@@ -1,4 +1,4 @@
-// What the commands for a shared orchestrator have in common: users, roles, times.
+// What the commands for a shared orchestrator have in common: users and roles.
 #ifndef CLI_COMMANDS_FLEET_H_
 #define CLI_COMMANDS_FLEET_H_
 
@@ -6,7 +6,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "google/protobuf/timestamp.pb.h"
 #include "machine/v1/access.pb.h"
 
 namespace machine::cli {
@@ -20,9 +19,6 @@ std::string UserName(absl::string_view id);
 std::string RoleWord(machine::v1::Role role);
 /// The reverse; INVALID_ARGUMENT naming the words.
 absl::StatusOr<machine::v1::Role> ParseRole(absl::string_view word);
-
-/// "2026-01-02 03:04:05" in UTC; "never" for a time that is not set.
-std::string TimeText(const google::protobuf::Timestamp& time);
 
 }  // namespace machine::cli
 

@@ -11,6 +11,7 @@
 #include "cli/commands/errors.h"
 #include "cli/commands/machines.h"
 #include "cli/commands/session.h"
+#include "cli/output/time_text.h"
 #include "google/longrunning/operations.grpc.pb.h"
 #include "machine/v1/operations.grpc.pb.h"
 #include "services/common/status/grpc_status.h"
@@ -28,11 +29,6 @@ using machine::v1::OperationMetadata;
 constexpr int kMaxOperations = 1000;
 // An operation that goes on has told all it had to tell by then.
 constexpr absl::Duration kReplayTime = absl::Seconds(2);
-
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
-                          absl::UTCTimeZone());
-}
 
 std::string EventText(const OperationEvent& event, bool debug) {
   if (event.has_progress()) {
@@ -132,7 +128,7 @@ class LogsCommand final : public Command {
   static absl::Status Print(CommandContext& context, const Operation& operation, bool follow) {
     OperationMetadata metadata;
     operation.metadata().UnpackTo(&metadata);
-    context.console.Out(absl::StrCat(TimeText(metadata.create_time()), " ", metadata.verb(),
+    context.console.Out(absl::StrCat(IsoTime(metadata.create_time()), " ", metadata.verb(),
                                      operation.done() ? "" : " (goes on)", "\n"));
     const bool cut = !operation.done() && !follow;
     machine::v1::WatchOperationRequest request;
@@ -162,7 +158,7 @@ class LogsCommand final : public Command {
       const std::string text =
           event.has_operation() ? EndText(event.operation()) : EventText(event, context.debug);
       if (text.empty()) continue;
-      context.console.Out(absl::StrCat(TimeText(event.time()), "   ", text, "\n"));
+      context.console.Out(absl::StrCat(IsoTime(event.time()), "   ", text, "\n"));
     }
     return common::FromGrpcStatus(reader->Finish());
   }

@@ -2,21 +2,13 @@
 
 #include <string>
 
-#include "absl/time/time.h"
 #include "cli/commands/machines.h"
+#include "cli/output/time_text.h"
 #include "services/common/legacy/machine_config.h"
 
 namespace machine::cli {
-namespace {
 
 using nlohmann::ordered_json;
-
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
-                          absl::UTCTimeZone());
-}
-
-}  // namespace
 
 ordered_json MachineData(const machine::v1::Machine& machine, bool active,
                          absl::string_view swarm) {
@@ -40,9 +32,9 @@ ordered_json MachineData(const machine::v1::Machine& machine, bool active,
   for (const std::string& label : machine.engine().labels()) data["engine_labels"].push_back(label);
   data["error"] = machine.last_error().message();
   if (machine.auth().has_server_cert_expire_time()) {
-    data["server_cert_expire_time"] = TimeText(machine.auth().server_cert_expire_time());
+    data["server_cert_expire_time"] = IsoTime(machine.auth().server_cert_expire_time());
   }
-  if (machine.has_create_time()) data["create_time"] = TimeText(machine.create_time());
+  if (machine.has_create_time()) data["create_time"] = IsoTime(machine.create_time());
   return data;
 }
 

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/time/time.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/errors.h"
 #include "cli/commands/machines.h"
@@ -15,6 +14,7 @@
 #include "cli/commands/operation_runner.h"
 #include "cli/output/data_format.h"
 #include "cli/output/table.h"
+#include "cli/output/time_text.h"
 #include "google/longrunning/operations.grpc.pb.h"
 #include "machine/v1/operations.pb.h"
 #include "services/common/legacy/machine_config.h"
@@ -46,12 +46,6 @@ std::string StepOf(const OperationMetadata& metadata) {
   const machine::v1::Progress& step = metadata.progress();
   if (step.step().empty()) return "";
   return absl::StrCat("[", step.step_index(), "/", step.step_count(), "] ", step.step());
-}
-
-std::string TimeOf(bool has, const google::protobuf::Timestamp& time) {
-  if (!has) return "";
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
-                          absl::UTCTimeZone());
 }
 
 std::string Id(const Operation& operation) {
@@ -96,7 +90,7 @@ absl::StatusOr<int> List(CommandContext& context, const ParsedArgs& args) {
     }
     absl::StrAppend(&rows, Id(operation), "\t", common::MachineId(metadata.machine()), "\t",
                     metadata.verb(), "\t", StateOf(operation, metadata), "\t", StepOf(metadata),
-                    "\t", TimeOf(metadata.has_create_time(), metadata.create_time()), "\n");
+                    "\t", IsoTime(metadata.create_time()), "\n");
   }
   context.console.Out(output.has_value() ? Serialize(*output, data)
                                          : AlignColumns(absl::StrCat(kHeader, rows)));
@@ -122,9 +116,9 @@ absl::StatusOr<int> Show(CommandContext& context, const ParsedArgs& args) {
       {"Attempt", metadata.attempt() > 1 ? absl::StrCat(metadata.attempt()) : ""},
       {"Asked by", metadata.requested_by()},
       {"Trace", metadata.trace_id()},
-      {"Accepted", TimeOf(metadata.has_create_time(), metadata.create_time())},
-      {"Begun", TimeOf(metadata.has_start_time(), metadata.start_time())},
-      {"Ended", TimeOf(metadata.has_end_time(), metadata.end_time())},
+      {"Accepted", IsoTime(metadata.create_time())},
+      {"Begun", IsoTime(metadata.start_time())},
+      {"Ended", IsoTime(metadata.end_time())},
   };
   std::string text;
   for (const auto& [label, value] : lines) {
