@@ -134,6 +134,12 @@ absl::Status CheckSettings(const common::CallScope& call, const SoftLayerApi& ap
   DM_RETURN_IF_ERROR(CheckVlans(call, api, settings));
   DM_RETURN_IF_ERROR(CheckKey(call, api, settings));
   const absl::Status order = api.CheckOrder(call, OrderOf(settings, choice));
+  if (absl::IsPermissionDenied(order)) {
+    return PreCreateCheckFailed(absl::StrCat(
+        "--", kUserFlag, ": the user may not order this; it takes the permission \"Add Server\"",
+        settings.private_only ? "" : " and \"Add Compute with Public Network Port\"", ". ",
+        order.message()));
+  }
   if (absl::IsInvalidArgument(order) || absl::IsFailedPrecondition(order)) {
     return PreCreateCheckFailed(
         absl::StrCat("SoftLayer does not take this order: ", order.message()));

@@ -177,7 +177,8 @@ absl::StatusOr<Guest> InstanceCreator::AwaitRunning(int64_t id) {
     if (!guest.has_value()) {
       // What was just made may take a while to show.
       if (++unseen < 2 * timing_.settling.looks) return std::nullopt;
-      return InstanceGone(absl::StrCat("virtual guest ", id, " is gone before it ran"));
+      return InstanceGone(
+          absl::StrCat("virtual guest ", id, " is gone before it ran, or the user may not see it"));
     }
     const MachineState state = StateOfGuest(StateWordOf(*guest));
     if (state == machine::v1::MACHINE_STATE_REMOVING) {

@@ -15,9 +15,10 @@
 namespace machine::driver::softlayer {
 namespace {
 
-// SoftLayer refuses more than about 20 requests a second of one user.
-constexpr double kRequestsPerSecond = 10;
-constexpr double kBurst = 50;
+// SoftLayer refuses more than 50 requests a second of one user, who may have other programs:
+// https://github.com/softlayer/softlayer-go/issues/75
+constexpr double kRequestsPerSecond = 20;
+constexpr double kBurst = 20;
 constexpr int64_t kPageSize = 100;
 constexpr int64_t kMaxPages = 10'000;
 
@@ -26,33 +27,85 @@ constexpr absl::string_view kGuestMask =
     "powerState[keyName],activeTransaction[transactionStatus[name]],datacenter[name],userData["
     "value]]";
 
-absl::Status Quota(const absl::Status& error) {
-  return common::Error(absl::StatusCode::kResourceExhausted,
-                       machine::v1::ERROR_REASON_PROVIDER_QUOTA, error.message());
+// What an answer means by its code and its words. The HTTP status says little: it is 500 for nearly
+// all that is refused, and most codes are SoftLayer_Exception_Public. Sources, read in November
+// 2026:
+//   [1] https://sldn.softlayer.com/article/exception-handling-softlayer-api
+//   [2] softlayer-go, session/rest.go and issue 75; session/session.go for expired tokens
+//   [3] IBM's list of what classic infrastructure answers to orders of the Kubernetes service,
+//       https://cloud.ibm.com/docs/containers?topic=containers-cluster_infra_errors
+//   [4] https://sldn.softlayer.com/reference/services/, "Error Handling" of the methods of users
+//   [5] https://sldn.softlayer.com/article/authenticating-softlayer-api
+struct Meaning {
+  /// A part of the code; empty for any.
+  absl::string_view code;
+  /// A part of the words in lower case; empty for any.
+  absl::string_view words;
+  absl::StatusCode status;
+  machine::v1::ErrorReason reason = machine::v1::ERROR_REASON_UNSPECIFIED;
+};
+
+constexpr Meaning RateLimit(absl::string_view code) {
+  return {code, "", absl::StatusCode::kResourceExhausted,
+          machine::v1::ERROR_REASON_PROVIDER_RATE_LIMIT};
+}
+constexpr Meaning Refused(absl::string_view code, absl::string_view words) {
+  return {code, words, absl::StatusCode::kUnauthenticated,
+          machine::v1::ERROR_REASON_PROVIDER_CREDENTIALS};
+}
+constexpr Meaning Forbidden(absl::string_view code, absl::string_view words) {
+  return {code, words, absl::StatusCode::kPermissionDenied,
+          machine::v1::ERROR_REASON_PROVIDER_POLICY};
+}
+constexpr Meaning Quota(absl::string_view words) {
+  return {"", words, absl::StatusCode::kResourceExhausted,
+          machine::v1::ERROR_REASON_PROVIDER_QUOTA};
 }
 
-// SoftLayer answers 500 to most of what it refuses: what went wrong is in the body's code.
+// The first one that fits counts.
+constexpr Meaning kMeanings[] = {
+    // "Rate limit of 50 requests for every 1 second(s) exceeded." [2]
+    RateLimit("RateLimitExceeded"),
+    // Also of what the user lacks a permission for. [1]
+    {"ObjectNotFound", "", absl::StatusCode::kNotFound},
+    {"", "active transaction", absl::StatusCode::kUnavailable},
+    // Of what is not provisioned yet. [1]
+    {"NotImplemented", "", absl::StatusCode::kUnavailable},
+    {"", "internal error", absl::StatusCode::kUnavailable, machine::v1::ERROR_REASON_PROVIDER_DOWN},
+    Refused("", "access denied"),       // [1]
+    Refused("", "invalid api token"),   // [5]
+    Refused("Authentication", ""),      // Account_Authentication_AccessTokenValidation [2]
+    Refused("User_Customer", ""),       // User_Customer_LoginFailed, …_AccountLocked
+    Forbidden("PermissionDenied", ""),  // [4]
+    Forbidden("", "permission"),        // "'Item' must be ordered with permission." [3]
+    Forbidden("", "not authorized"),    // [3]
+    // Virtual_Host_Pool_InsufficientResources: "There are insufficient resources behind router …",
+    // and "insufficient capacity". [3]
+    Quota("insufficient"),
+    Quota("quota"),
+    Quota("maximum number of"),
+    {"InvalidValue", "", absl::StatusCode::kInvalidArgument},  // [1]
+    {"BadRequest", "", absl::StatusCode::kInvalidArgument},    // [1]
+    {"MissingCreationProperty", "", absl::StatusCode::kInvalidArgument},
+};
+
 absl::Status Refine(const absl::Status& error, const Json& body) {
+  // A 429 says itself how long to wait.
+  if (common::ReasonOf(error) == machine::v1::ERROR_REASON_PROVIDER_RATE_LIMIT) return error;
   const std::string code = Text(body, "code");
   const std::string words = absl::AsciiStrToLower(Text(body, "error"));
-  if (absl::StrContains(code, "RateLimit")) {
-    return common::Error(absl::StatusCode::kResourceExhausted,
-                         machine::v1::ERROR_REASON_PROVIDER_RATE_LIMIT, error.message());
+  for (const Meaning& meaning : kMeanings) {
+    if (!absl::StrContains(code, meaning.code) || !absl::StrContains(words, meaning.words)) {
+      continue;
+    }
+    return meaning.reason == machine::v1::ERROR_REASON_UNSPECIFIED
+               ? absl::Status(meaning.status, error.message())
+               : common::Error(meaning.status, meaning.reason, error.message());
   }
-  if (code == "SoftLayer_Exception_ObjectNotFound") return absl::NotFoundError(error.message());
-  if (absl::StrContains(words, "transaction")) return absl::UnavailableError(error.message());
-  if (absl::StrContains(words, "quota") || absl::StrContains(words, "maximum number of")) {
-    return Quota(error);
-  }
-  if (absl::StrContains(code, "InvalidValue") ||
-      absl::StrContains(code, "MissingCreationProperty")) {
-    return absl::InvalidArgumentError(error.message());
-  }
-  const bool refused = absl::StartsWith(code, "SoftLayer_Exception_Order") ||
-                       absl::StartsWith(code, "SoftLayer_Exception_Public") ||
-                       absl::StartsWith(code, "SoftLayer_Exception_Virtual_Guest");
-  return refused && absl::IsUnavailable(error) ? absl::FailedPreconditionError(error.message())
-                                               : error;
+  // All other exceptions are refusals, and no faults of the server: Order_InvalidLocation, "Your
+  // account is currently prohibited from ordering" [3].
+  const bool refused = absl::StartsWith(code, "SoftLayer_Exception") && absl::IsUnavailable(error);
+  return refused ? absl::FailedPreconditionError(error.message()) : error;
 }
 
 ApiDialect Dialect(absl::string_view user, absl::string_view api_key, const Backoff& retry) {
@@ -158,19 +211,36 @@ SoftLayerApi::SoftLayerApi(common::HttpClient& http, std::string endpoint, absl:
            std::make_shared<common::TokenBucket>(kRequestsPerSecond, kBurst),
            Dialect(user, api_key, retry)) {}
 
+absl::StatusOr<Json> SoftLayerApi::Send(const common::CallScope& call,
+                                        const ApiRequest& request) const {
+  DM_ASSIGN_OR_RETURN(ApiResponse response, api_.Send(call, request));
+  // Some failures come with status 200 (softlayer-go, session/rest_test.go).
+  if (!Text(response.body, "error").empty() && !Text(response.body, "code").empty()) {
+    return Refine(
+        common::Error(absl::StatusCode::kUnavailable, machine::v1::ERROR_REASON_PROVIDER_DOWN,
+                      absl::StrCat("SoftLayer: ", Text(response.body, "error"))),
+        response.body);
+  }
+  return std::move(response.body);
+}
+
 absl::Status SoftLayerApi::List(const common::CallScope& call, absl::string_view path,
                                 absl::string_view mask,
                                 absl::FunctionRef<void(const Json&)> each) const {
   for (int64_t page = 0; page < kMaxPages; ++page) {
     DM_ASSIGN_OR_RETURN(
-        const ApiResponse response,
-        api_.Send(call,
-                  {.path = std::string(path),
-                   .query = {{"objectMask", std::string(mask)},
-                             {"resultLimit", absl::StrCat(page * kPageSize, ",", kPageSize)}}}));
-    if (!response.body.is_array()) return NotAnAnswer("list");
-    for (const Json& element : response.body) each(element);
-    if (static_cast<int64_t>(response.body.size()) < kPageSize) return absl::OkStatus();
+        const Json list,
+        Send(call, {.path = std::string(path),
+                    .query = {{"objectMask", std::string(mask)},
+                              {"resultLimit", absl::StrCat(page * kPageSize, ",", kPageSize)}}}));
+    if (Number(list, "id") != 0) {
+      // Some lists of one come without brackets (softlayer-go, session/rest.go).
+      each(list);
+      return absl::OkStatus();
+    }
+    if (!list.is_array()) return NotAnAnswer("list");
+    for (const Json& element : list) each(element);
+    if (static_cast<int64_t>(list.size()) < kPageSize) return absl::OkStatus();
   }
   return NotAnAnswer("end");
 }
@@ -179,18 +249,16 @@ absl::StatusOr<Json> SoftLayerApi::Post(const common::CallScope& call, absl::str
                                         const Json& parameter) const {
   ApiRequest request = {.method = "POST", .path = std::string(path)};
   request.body = {{"parameters", Json::array({parameter})}};
-  DM_ASSIGN_OR_RETURN(ApiResponse response, api_.Send(call, request));
-  return std::move(response.body);
+  return Send(call, request);
 }
 
 absl::StatusOr<CreateOptions> SoftLayerApi::GetCreateOptions(const common::CallScope& call) const {
-  DM_ASSIGN_OR_RETURN(
-      const ApiResponse response,
-      api_.Send(call, {.path = absl::StrCat("/", kGuest, "/getCreateObjectOptions")}));
-  if (!Member(response.body, "datacenters").is_array()) return NotAnAnswer("datacenters");
+  DM_ASSIGN_OR_RETURN(const Json body,
+                      Send(call, {.path = absl::StrCat("/", kGuest, "/getCreateObjectOptions")}));
+  if (!Member(body, "datacenters").is_array()) return NotAnAnswer("datacenters");
   CreateOptions options;
   const auto each = [&](absl::string_view key, absl::FunctionRef<void(const Json&)> take) {
-    for (const Json& entry : Elements(response.body, key)) take(Member(entry, "template"));
+    for (const Json& entry : Elements(body, key)) take(Member(entry, "template"));
   };
   each("datacenters", [&](const Json& json) {
     options.datacenters.push_back(Text(Member(json, "datacenter"), "name"));
@@ -238,7 +306,7 @@ absl::StatusOr<SshKey> SoftLayerApi::CreateSshKey(const common::CallScope& call,
 }
 
 absl::Status SoftLayerApi::DeleteSshKey(const common::CallScope& call, int64_t id) const {
-  return IgnoreNotFound(api_.Send(call, {.path = PathOf(kKey, id, "deleteObject")}).status());
+  return IgnoreNotFound(Send(call, {.path = PathOf(kKey, id, "deleteObject")}).status());
 }
 
 absl::StatusOr<std::vector<SecurityGroup>> SoftLayerApi::ListSecurityGroups(
@@ -272,7 +340,7 @@ absl::Status SoftLayerApi::AddRules(const common::CallScope& call, int64_t group
 }
 
 absl::Status SoftLayerApi::DeleteSecurityGroup(const common::CallScope& call, int64_t id) const {
-  return IgnoreNotFound(api_.Send(call, {.path = PathOf(kGroup, id, "deleteObject")}).status());
+  return IgnoreNotFound(Send(call, {.path = PathOf(kGroup, id, "deleteObject")}).status());
 }
 
 absl::StatusOr<std::vector<Guest>> SoftLayerApi::ListGuests(const common::CallScope& call) const {
@@ -284,13 +352,13 @@ absl::StatusOr<std::vector<Guest>> SoftLayerApi::ListGuests(const common::CallSc
 
 absl::StatusOr<std::optional<Guest>> SoftLayerApi::FindGuest(const common::CallScope& call,
                                                              int64_t id) const {
-  const absl::StatusOr<ApiResponse> response =
-      api_.Send(call, {.path = PathOf(kGuest, id, "getObject"),
-                       .query = {{"objectMask", std::string(kGuestMask)}}});
-  if (absl::IsNotFound(response.status())) return std::nullopt;
-  if (!response.ok()) return response.status();
-  if (Number(response->body, "id") == 0) return NotAnAnswer("id");
-  return GuestOf(response->body);
+  const absl::StatusOr<Json> guest =
+      Send(call, {.path = PathOf(kGuest, id, "getObject"),
+                  .query = {{"objectMask", std::string(kGuestMask)}}});
+  if (absl::IsNotFound(guest.status())) return std::nullopt;
+  if (!guest.ok()) return guest.status();
+  if (Number(*guest, "id") == 0) return NotAnAnswer("id");
+  return GuestOf(*guest);
 }
 
 absl::Status SoftLayerApi::CheckOrder(const common::CallScope& call, const GuestSpec& spec) const {
@@ -311,12 +379,12 @@ absl::Status SoftLayerApi::SetTags(const common::CallScope& call, int64_t id,
 }
 
 absl::Status SoftLayerApi::DeleteGuest(const common::CallScope& call, int64_t id) const {
-  return IgnoreNotFound(api_.Send(call, {.path = PathOf(kGuest, id, "deleteObject")}).status());
+  return IgnoreNotFound(Send(call, {.path = PathOf(kGuest, id, "deleteObject")}).status());
 }
 
 absl::Status SoftLayerApi::Act(const common::CallScope& call, int64_t id,
                                absl::string_view method) const {
-  return api_.Send(call, {.path = PathOf(kGuest, id, method)}).status();
+  return Send(call, {.path = PathOf(kGuest, id, method)}).status();
 }
 
 }  // namespace machine::driver::softlayer

@@ -87,8 +87,8 @@ struct GuestSpec {
 
 /// One account. Thread-safe; blocks. Lists read all pages. Errors: those of JsonApi::Send();
 /// INVALID_ARGUMENT or FAILED_PRECONDITION for an order that cannot be carried out;
-/// RESOURCE_EXHAUSTED PROVIDER_QUOTA at the account's limit; UNAVAILABLE while a transaction is
-/// under way.
+/// RESOURCE_EXHAUSTED PROVIDER_QUOTA at the account's limit, or where SoftLayer has no more room;
+/// UNAVAILABLE while a transaction is under way. NOT_FOUND also for what the user may not see.
 class SoftLayerApi {
  public:
   /// `http` outlives it. `endpoint` has no slash at its end. `retry` are the pauses before a
@@ -128,6 +128,8 @@ class SoftLayerApi {
   absl::Status Act(const common::CallScope& call, int64_t id, absl::string_view method) const;
 
  private:
+  /// The body of the answer.
+  absl::StatusOr<Json> Send(const common::CallScope& call, const ApiRequest& request) const;
   /// Calls `each` with every element on every page of a list.
   absl::Status List(const common::CallScope& call, absl::string_view path, absl::string_view mask,
                     absl::FunctionRef<void(const Json&)> each) const;

@@ -280,6 +280,42 @@ TEST_F(SoftLayerDriverTest, AMachineThatWasImportedIsKnownByItsId) {
   EXPECT_THAT(fake_.KeyLabels(), ElementsAre(UidTag(kTestUid)));
 }
 
+TEST_F(SoftLayerDriverTest, AnErrorThatComesWithStatus200IsOne) {
+  MachineSpec machine = Machine();
+  ASSERT_TRUE(Create(machine).ok());
+  fake_.FailNextChange("Internal Error");
+  const auto stopped = driver_.Stop(*Call(), machine, std::nullopt);
+  ASSERT_TRUE(stopped.ok()) << stopped.status();
+  EXPECT_EQ(stopped->state(), machine::v1::MACHINE_STATE_STOPPED);
+  fake_.FailNextChange("This cancellation could not be processed please contact support.");
+  EXPECT_EQ(driver_.Remove(*Call(), machine).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(fake_.GuestNames().size(), 1u);
+  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(SoftLayerDriverTest, AListOfOneMayComeWithoutBrackets) {
+  fake_.OmitBrackets();
+  MachineSpec machine = Machine();
+  const auto made = Create(machine);
+  ASSERT_TRUE(made.ok()) << made.status();
+  const auto seen = driver_.BatchInspect(*Call(), {machine});
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  EXPECT_EQ(seen->front().state(), machine::v1::MACHINE_STATE_RUNNING);
+  EXPECT_TRUE(driver_.Remove(*Call(), machine).ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(SoftLayerDriverTest, AUserWhoMayNotOrderIsToldWhatItTakes) {
+  fake_.RefuseOrders("SoftLayer_Exception_Public",
+                     "The user does not have the necessary permissions to add servers.");
+  const absl::Status status = driver_.PreCreateCheck(*Call(), Machine());
+  EXPECT_EQ(common::ReasonOf(status), machine::v1::ERROR_REASON_PRECREATE_CHECK_FAILED) << status;
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(HasSubstr("--softlayer-user"), HasSubstr("\"Add Server\""),
+                             HasSubstr("Public Network Port")));
+}
+
 TEST_F(SoftLayerDriverTest, APausedGuestIsResumed) {
   MachineSpec machine = Machine();
   ASSERT_TRUE(Create(machine).ok());
@@ -294,10 +330,11 @@ struct RefusalCase {
   absl::string_view code;
   absl::string_view error;
   absl::StatusCode status;
+  int http_status = 500;
 };
 class RefusalTest : public SoftLayerDriverTest, public testing::WithParamInterface<RefusalCase> {};
 TEST_P(RefusalTest, IsToldByItsCodeAndNotByTheHttpStatus) {
-  fake_.RefuseOrders(GetParam().code, GetParam().error);
+  fake_.RefuseOrders(GetParam().code, GetParam().error, GetParam().http_status);
   MachineSpec machine = Machine();
   const absl::Status status = Create(machine).status();
   EXPECT_EQ(status.code(), GetParam().status) << status;
@@ -306,13 +343,45 @@ TEST_P(RefusalTest, IsToldByItsCodeAndNotByTheHttpStatus) {
 INSTANTIATE_TEST_SUITE_P(
     Codes, RefusalTest,
     testing::ValuesIn<RefusalCase>({
+        {"RateLimit", "SoftLayer_Exception_WebService_RateLimitExceeded",
+         "Rate limit of 50 requests for every 1 second(s) exceeded.",
+         absl::StatusCode::kResourceExhausted},
         {"Quota", "SoftLayer_Exception_Public", "The quota of virtual guests is reached.",
+         absl::StatusCode::kResourceExhausted},
+        {"NoRoom", "SoftLayer_Exception_Virtual_Host_Pool_InsufficientResources",
+         "Could not place order. There are insufficient resources behind router bcr01a.dal01 to "
+         "fulfill the request for the following guests: docker",
          absl::StatusCode::kResourceExhausted},
         {"Value", "SoftLayer_Exception_InvalidValue", "Invalid value for maxMemory.",
          absl::StatusCode::kInvalidArgument},
-        {"Order", "SoftLayer_Exception_Order_Location_Invalid", "The location is invalid.",
+        {"Request", "SoftLayer_Exception_WebService_BadRequest", "Bad request",
+         absl::StatusCode::kInvalidArgument},
+        {"Order", "SoftLayer_Exception_Order_InvalidLocation",
+         "The location provided for this order is invalid.", absl::StatusCode::kFailedPrecondition},
+        {"Prohibited", "SoftLayer_Exception_Public",
+         "Your account is currently prohibited from ordering 'Computing Instances'.",
          absl::StatusCode::kFailedPrecondition},
-        {"Server", "SOAP-ENV:Server", "Internal error.", absl::StatusCode::kUnavailable},
+        {"Permission", "SoftLayer_Exception_Public", "'Item' must be ordered with permission.",
+         absl::StatusCode::kPermissionDenied},
+        {"PermissionCode", "SoftLayer_Exception_PermissionDenied", "Permission Denied.",
+         absl::StatusCode::kPermissionDenied},
+        {"Unseen", "SoftLayer_Exception_ObjectNotFound", "Unable to find object with id of '1'.",
+         absl::StatusCode::kNotFound, 404},
+        {"Access", "SoftLayer_Exception_Public", "Access Denied. ",
+         absl::StatusCode::kUnauthenticated},
+        {"Unauthorized", "SoftLayer_Exception_Public", "Something about the key.",
+         absl::StatusCode::kUnauthenticated, 401},
+        {"ExpiredToken", "SoftLayer_Exception_Account_Authentication_AccessTokenValidation",
+         "The token has expired.", absl::StatusCode::kUnauthenticated},
+        {"Busy", "SoftLayer_Exception_Public", "There is currently an active transaction.",
+         absl::StatusCode::kUnavailable},
+        {"TooEarly", "SoftLayer_Exception_NotImplemented", "Not implemented.",
+         absl::StatusCode::kUnavailable},
+        {"Internal", "SoftLayer_Exception_Public", "Internal Error",
+         absl::StatusCode::kUnavailable},
+        {"Internal200", "SoftLayer_Exception_Public", "Internal Error",
+         absl::StatusCode::kUnavailable, 200},
+        {"Server", "SOAP-ENV:Server", "Something broke.", absl::StatusCode::kUnavailable},
     }),
     [](const auto& info) { return std::string(info.param.label); });
 

@@ -105,7 +105,7 @@ void FakeSoftLayer::Add(absl::string_view method, absl::string_view path, Handle
 Response FakeSoftLayer::Authorized(const Request& request, Handler handler) {
   const std::string basic = absl::Base64Escape(absl::StrCat(kUser, ":", kApiKey));
   if (request.Header("Authorization") != absl::StrCat("Basic ", basic)) {
-    return Refuse(401, "SoftLayer_Exception_InvalidApiKey", "Invalid API token.");
+    return Refuse(401, "SoftLayer_Exception_Public", "Invalid API token.");
   }
   absl::MutexLock lock(&mu_);
   return (this->*handler)(request);
@@ -121,7 +121,7 @@ Response FakeSoftLayer::Page(const Request& request, const std::vector<Json>& al
   }
   Json page = Json::array();
   for (size_t i = begin; i < std::min(begin + count, all.size()); ++i) page.push_back(all[i]);
-  return Ok(page);
+  return Ok(omit_brackets_ && page.size() == 1 ? page[0] : page);
 }
 
 Response FakeSoftLayer::GetOptions(const Request&) {
@@ -189,7 +189,7 @@ Response FakeSoftLayer::DeleteGroup(const Request& request) {
 }
 
 Response FakeSoftLayer::CheckOrder(const Request& request) {
-  if (!refusal_.is_null()) return {.status = 500, .body = refusal_.dump()};
+  if (!refusal_.is_null()) return {.status = refusal_status_, .body = refusal_.dump()};
   const Json wanted = ParameterOf(request);
   const std::string place = wanted["datacenter"]["name"];
   if (std::find(datacenters_.begin(), datacenters_.end(), place) == datacenters_.end()) {
@@ -216,7 +216,7 @@ Json FakeSoftLayer::NewGuest(const Json& wanted) {
 
 Response FakeSoftLayer::CreateGuest(const Request& request) {
   Response refused = CheckOrder(request);
-  if (refused.status != 200) return refused;
+  if (refused.status != 200 || !refusal_.is_null()) return refused;
   last_create_ = ParameterOf(request);
   // The answer shows less than the list.
   return Ok({{"id", NewGuest(last_create_)["id"]}});
@@ -241,7 +241,7 @@ Json FakeSoftLayer::Read(int64_t id) {
     guest["powerState"]["keyName"] = "HALTED";
   } else if (name == "POWER_ON") {
     guest["powerState"]["keyName"] = "RUNNING";
-  } else if (name == "RECLAIM_WAIT") {
+  } else if (name == "CLOUD_RECLAIM_PREP") {
     guests_.erase(it);
   }
   return shown;
@@ -265,13 +265,16 @@ Response FakeSoftLayer::CallGuest(const Request& request) {
   }
   const auto it = guests_.find(id);
   if (it == guests_.end()) return NotFound();
+  if (const std::string failure = std::exchange(next_failure_, ""); !failure.empty()) {
+    return Refuse(200, "SoftLayer_Exception_Public", failure);
+  }
   Json& guest = it->second;
   if (guest.contains("activeTransaction")) {
-    return Refuse(500, "SoftLayer_Exception_Public", "There is an active transaction.");
+    return Refuse(500, "SoftLayer_Exception_Public", "There is currently an active transaction.");
   }
   const std::string power = guest["powerState"]["keyName"];
   if (method == "deleteObject") {
-    guest["activeTransaction"] = Transaction("RECLAIM_WAIT");
+    guest["activeTransaction"] = Transaction("CLOUD_RECLAIM_PREP");
   } else if (method == "powerOff" || (method == "powerOffSoft" && !ignore_stop_)) {
     if (power == "RUNNING") guest["activeTransaction"] = Transaction("POWER_OFF");
   } else if (method == "powerOn") {
@@ -300,9 +303,20 @@ void FakeSoftLayer::IgnoreStop(bool ignore) {
   ignore_stop_ = ignore;
 }
 
-void FakeSoftLayer::RefuseOrders(absl::string_view code, absl::string_view error) {
+void FakeSoftLayer::RefuseOrders(absl::string_view code, absl::string_view error, int status) {
   absl::MutexLock lock(&mu_);
+  refusal_status_ = status;
   refusal_ = {{"code", std::string(code)}, {"error", std::string(error)}};
+}
+
+void FakeSoftLayer::FailNextChange(absl::string_view error) {
+  absl::MutexLock lock(&mu_);
+  next_failure_ = std::string(error);
+}
+
+void FakeSoftLayer::OmitBrackets() {
+  absl::MutexLock lock(&mu_);
+  omit_brackets_ = true;
 }
 
 void FakeSoftLayer::CloseDatacenter(absl::string_view name) {
@@ -321,7 +335,7 @@ std::vector<std::string> FakeSoftLayer::GuestNames() const {
   absl::MutexLock lock(&mu_);
   Objects live = guests_;
   std::erase_if(live, [](const auto& entry) {
-    return absl::StrContains(entry.second.dump(), "RECLAIM_WAIT");
+    return absl::StrContains(entry.second.dump(), "CLOUD_RECLAIM_PREP");
   });
   return TextsOf(live, "hostname");
 }

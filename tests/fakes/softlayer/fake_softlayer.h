@@ -35,7 +35,12 @@ class FakeSoftLayer final : public FakeServer {
   /// A guest that does not obey "powerOffSoft".
   void IgnoreStop(bool ignore);
   /// Every order is refused with this.
-  void RefuseOrders(absl::string_view code, absl::string_view error);
+  void RefuseOrders(absl::string_view code, absl::string_view error, int status = 500);
+  /// The next method of a guest that changes it is not carried out, and answered with status 200
+  /// and this error.
+  void FailNextChange(absl::string_view error);
+  /// Lists of one come without brackets.
+  void OmitBrackets();
   void CloseDatacenter(absl::string_view name);
   /// A key that the user put there.
   int64_t AddSshKey(absl::string_view label, absl::string_view key);
@@ -82,7 +87,8 @@ class FakeSoftLayer final : public FakeServer {
   Response CallGuest(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Response SetTags(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  static Response Page(const Request& request, const std::vector<Json>& all);
+  Response Page(const Request& request, const std::vector<Json>& all)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Json NewGuest(const Json& wanted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   /// As it is shown; time goes on with each read. Null once it is gone.
   Json Read(int64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -93,6 +99,9 @@ class FakeSoftLayer final : public FakeServer {
   bool ignore_stop_ ABSL_GUARDED_BY(mu_) = false;
   int64_t last_id_ ABSL_GUARDED_BY(mu_) = 1000;
   Json refusal_ ABSL_GUARDED_BY(mu_);
+  int refusal_status_ ABSL_GUARDED_BY(mu_) = 500;
+  std::string next_failure_ ABSL_GUARDED_BY(mu_);
+  bool omit_brackets_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::string> datacenters_ ABSL_GUARDED_BY(mu_) = {"ams03", "dal01", "dal13"};
   Objects keys_ ABSL_GUARDED_BY(mu_);
   Objects groups_ ABSL_GUARDED_BY(mu_);
