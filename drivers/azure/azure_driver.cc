@@ -11,17 +11,13 @@
 #include "drivers/azure/catalog.h"
 #include "drivers/azure/flags.h"
 #include "drivers/azure/settings.h"
-#include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
-#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/cloud/names.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::azure {
 namespace {
 
-// What a change of power may take at the provider before something is wrong there.
-constexpr absl::Duration kPowerLimit = absl::Minutes(10);
 // Machines of a batch that are asked for one by one when the list lacks them, or their state their
 // addresses.
 constexpr size_t kMaxSingleLooks = 20;
@@ -73,39 +69,6 @@ absl::Status CheckSubscription(DriverCall& call, const AzureApi& api,
 
 std::string KeyOf(absl::string_view group, absl::string_view name) {
   return absl::AsciiStrToLower(absl::StrCat(group, "/", name));
-}
-
-absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const AzureApi& api,
-                                                    const AccountMachines& machines) {
-  DM_ASSIGN_OR_RETURN(const std::vector<VirtualMachine> listed,
-                      api.ListMachines(call, AzureApi::View::kPower));
-  std::map<std::string, const VirtualMachine*> by_name;
-  for (const VirtualMachine& vm : listed) by_name.emplace(KeyOf(vm.group, vm.name), &vm);
-  size_t single_looks = 0;
-  std::vector<Observation> observations;
-  for (const MachineSpec* const machine : machines) {
-    DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine->options));
-    const Names names(*machine, settings);
-    State state;
-    DM_RETURN_IF_ERROR(machine->ParseState(state));
-    const Addresses addresses = {state.public_ip(), state.private_ip()};
-    const auto entry = by_name.find(KeyOf(names.group, names.vm));
-    std::optional<VirtualMachine> vm;
-    if (entry != by_name.end()) {
-      vm = *entry->second;
-    } else if (single_looks++ < kMaxSingleLooks) {
-      // Pages shift while they are read, and lists lag: absence is worth another look.
-      DM_ASSIGN_OR_RETURN(vm, FindVm(call, api, *machine, names));
-    }
-    if (!vm.has_value()) {
-      observations.push_back(NotFoundObservation());
-    } else if (addresses.private_ip.empty() && single_looks++ < kMaxSingleLooks) {
-      DM_ASSIGN_OR_RETURN(observations.emplace_back(), Observe(call, api, *machine, settings, *vm));
-    } else {
-      observations.push_back(ObservationOf(*vm, addresses, settings));
-    }
-  }
-  return observations;
 }
 
 }  // namespace
@@ -162,71 +125,87 @@ absl::StatusOr<Observation> AzureDriver::Create(DriverCall& call, const MachineS
   return VmCreator(call, *api, timing_, machine, settings).Run();
 }
 
-absl::StatusOr<Observation> AzureDriver::Bring(DriverCall& call, const MachineSpec& machine,
-                                               MachineState wanted, absl::string_view verb,
-                                               absl::Duration limit) {
+absl::StatusOr<std::optional<VirtualMachine>> AzureDriver::Find(DriverCall& call,
+                                                                const AzureApi& api,
+                                                                const MachineSpec& machine) {
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(
-      const VirtualMachine vm,
-      BringTo(call, *api, timing_, machine, Names(machine, settings), wanted, verb, limit));
-  return Observe(call, *api, machine, settings, vm);
+  return FindVm(call, api, machine, Names(machine, settings));
 }
 
-absl::StatusOr<Observation> AzureDriver::Start(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Starting virtual machine...");
-  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, "start", kPowerLimit);
+MachineState AzureDriver::StateIn(const VirtualMachine& vm) const { return StateOfMachine(vm); }
+
+bool AzureDriver::IsThere(const VirtualMachine& vm, MachineState wanted,
+                          absl::string_view action) const {
+  // One that is off but not deallocated costs as much as one that runs.
+  return action == kDeallocate ? IsDeallocated(vm) : StateIn(vm) == wanted;
 }
 
-absl::StatusOr<Observation> AzureDriver::Stop(DriverCall& call, const MachineSpec& machine,
-                                              std::optional<absl::Duration> grace) {
-  call.Progress("Stopping and deallocating virtual machine...");
-  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, "deallocate",
-               grace.value_or(timing_.grace));
+bool AzureDriver::IsBusy(const VirtualMachine& vm, MachineState wanted) const {
+  // What is under way cannot be turned back.
+  const MachineState state = StateIn(vm);
+  return state == machine::v1::MACHINE_STATE_STOPPING ||
+         (state == machine::v1::MACHINE_STATE_STARTING &&
+          wanted == machine::v1::MACHINE_STATE_RUNNING);
 }
 
-absl::StatusOr<Observation> AzureDriver::Kill(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Powering off virtual machine...");
-  const absl::StatusOr<Observation> off =
-      Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, "powerOff", kPowerLimit);
-  if (!off.ok()) return off.status();
-  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, "deallocate", kPowerLimit);
+absl::StatusOr<PendingAction> AzureDriver::Act(DriverCall& call, const AzureApi& api,
+                                               const VirtualMachine& vm, absl::string_view action,
+                                               int) {
+  DM_ASSIGN_OR_RETURN(const Operation begun, api.Act(call, vm.group, vm.name, action));
+  return Following(call, api, timing_, begun);
 }
 
-absl::StatusOr<Observation> AzureDriver::Restart(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Restarting virtual machine...");
+absl::StatusOr<Observation> AzureDriver::Observe(DriverCall& call, const AzureApi& api,
+                                                 const MachineSpec& machine,
+                                                 const VirtualMachine& vm) {
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const VirtualMachine vm,
-                      RequireVm(call, *api, machine, Names(machine, settings)));
-  if (StateOfMachine(vm) == machine::v1::MACHINE_STATE_RUNNING) {
-    DM_RETURN_IF_ERROR(call.Check());
-    DM_ASSIGN_OR_RETURN(const Operation begun, api->Act(call, vm.group, vm.name, "restart"));
-    DM_RETURN_IF_ERROR(AwaitOperation(call, *api, timing_, begun));
+  State state;
+  DM_RETURN_IF_ERROR(machine.ParseState(state));
+  Addresses addresses = {state.public_ip(), state.private_ip()};
+  if (addresses.private_ip.empty()) {
+    DM_ASSIGN_OR_RETURN(addresses, AddressesOf(call, api, Names(machine, settings)));
   }
-  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, "start", kPowerLimit);
+  return ObservationOf(vm, addresses, settings);
 }
 
-absl::Status AzureDriver::Remove(DriverCall& call, const MachineSpec& machine) {
+absl::StatusOr<std::vector<Observation>> AzureDriver::InspectAll(DriverCall& call,
+                                                                 const AzureApi& api,
+                                                                 const AccountMachines& machines) {
+  DM_ASSIGN_OR_RETURN(const std::vector<VirtualMachine> listed,
+                      api.ListMachines(call, AzureApi::View::kPower));
+  std::map<std::string, const VirtualMachine*> by_name;
+  for (const VirtualMachine& vm : listed) by_name.emplace(KeyOf(vm.group, vm.name), &vm);
+  size_t single_looks = 0;
+  std::vector<Observation> observations;
+  for (const MachineSpec* const machine : machines) {
+    DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine->options));
+    const Names names(*machine, settings);
+    State state;
+    DM_RETURN_IF_ERROR(machine->ParseState(state));
+    const Addresses addresses = {state.public_ip(), state.private_ip()};
+    const auto entry = by_name.find(KeyOf(names.group, names.vm));
+    std::optional<VirtualMachine> vm;
+    if (entry != by_name.end()) {
+      vm = *entry->second;
+    } else if (single_looks++ < kMaxSingleLooks) {
+      // Pages shift while they are read, and lists lag: absence is worth another look.
+      DM_ASSIGN_OR_RETURN(vm, FindVm(call, api, *machine, names));
+    }
+    if (!vm.has_value()) {
+      observations.push_back(NotFoundObservation());
+    } else if (addresses.private_ip.empty() && single_looks++ < kMaxSingleLooks) {
+      DM_ASSIGN_OR_RETURN(observations.emplace_back(), Observe(call, api, *machine, *vm));
+    } else {
+      observations.push_back(ObservationOf(*vm, addresses, settings));
+    }
+  }
+  return observations;
+}
+
+absl::Status AzureDriver::RemoveAllOf(DriverCall& call, const AzureApi& api,
+                                      const MachineSpec& machine) {
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  call.Progress("Removing virtual machine and what belongs to it...");
-  return RemoveAll(call, *api, timing_, machine, settings);
-}
-
-absl::StatusOr<Observation> AzureDriver::Inspect(DriverCall& call, const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const std::optional<VirtualMachine> vm,
-                      FindVm(call, *api, machine, Names(machine, settings)));
-  return vm.has_value() ? Observe(call, *api, machine, settings, *vm) : NotFoundObservation();
-}
-
-absl::StatusOr<std::vector<Observation>> AzureDriver::BatchInspect(
-    DriverCall& call, absl::Span<const MachineSpec> machines) {
-  return InspectByAccount<AzureApi>(
-      machines, [&](const MachineSpec& machine) { return AccountOf(machine.options); },
-      [&](AzureApi& api, const AccountMachines& share) { return InspectAll(call, api, share); });
+  return RemoveAll(call, api, timing_, machine, settings);
 }
 
 absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> AzureDriver::ListInstances(
@@ -270,7 +249,9 @@ absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> AzureDriver::Li
   return instances;
 }
 
-absl::StatusOr<std::string> AzureDriver::UpgradeState(DriverCall&, const MachineSpec& machine) {
+absl::StatusOr<std::string> AzureDriver::UpgradeState(DriverCall& call,
+                                                      const MachineSpec& machine) {
+  if (machine.state_version != kImportedStateVersion) return Driver::UpgradeState(call, machine);
   DM_ASSIGN_OR_RETURN(const State state, ImportedState(machine.state.value_or("")));
   return state.SerializeAsString();
 }

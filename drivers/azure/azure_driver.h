@@ -10,15 +10,24 @@
 #include "drivers/azure/azure_auth.h"
 #include "drivers/azure/machine_vm.h"
 #include "drivers/sdk/cloud/accounts.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/driver.h"
 #include "services/common/http/http_client.h"
 
 namespace machine::driver::azure {
 
-class AzureDriver final : public Driver {
+class AzureDriver final : public InstanceDriver<AzureApi, VirtualMachine> {
  public:
   explicit AzureDriver(Timing timing = {}, Surroundings surroundings = Surroundings::OfProcess())
-      : timing_(timing), surroundings_(std::move(surroundings)) {}
+      : InstanceDriver({.provider = "Azure",
+                        .instance = "virtual machine",
+                        .stop = kDeallocate,
+                        .kill = "powerOff",
+                        .reboot = "restart",
+                        .release = kDeallocate},
+                       timing.poll, timing.grace),
+        timing_(timing),
+        surroundings_(std::move(surroundings)) {}
 
   DriverInfo info() const override;
   Flags flags() const override;
@@ -26,25 +35,30 @@ class AzureDriver final : public Driver {
   absl::Status Validate(Options& options) const override;
   absl::Status PreCreateCheck(DriverCall& call, const MachineSpec& machine) override;
   absl::StatusOr<Observation> Create(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Start(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Stop(DriverCall& call, const MachineSpec& machine,
-                                   std::optional<absl::Duration> grace) override;
-  absl::StatusOr<Observation> Kill(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Restart(DriverCall& call, const MachineSpec& machine) override;
-  absl::Status Remove(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<Observation> Inspect(DriverCall& call, const MachineSpec& machine) override;
-  absl::StatusOr<std::vector<Observation>> BatchInspect(
-      DriverCall& call, absl::Span<const MachineSpec> machines) override;
   absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> ListInstances(
       DriverCall& call, absl::string_view orchestrator_id, const Options& options) override;
   absl::StatusOr<std::string> UpgradeState(DriverCall& call, const MachineSpec& machine) override;
 
  private:
-  absl::StatusOr<std::shared_ptr<AzureApi>> AccountOf(const Options& options);
-  /// Brings the machine's virtual machine to `wanted` by `verb`; see BringTo().
-  absl::StatusOr<Observation> Bring(DriverCall& call, const MachineSpec& machine,
-                                    MachineState wanted, absl::string_view verb,
-                                    absl::Duration limit);
+  /// Shuts down, and gives the capacity back, so that only disk and address cost.
+  static constexpr absl::string_view kDeallocate = "deallocate";
+
+  absl::StatusOr<std::shared_ptr<AzureApi>> AccountOf(const Options& options) override;
+  absl::StatusOr<std::optional<VirtualMachine>> Find(DriverCall& call, const AzureApi& api,
+                                                     const MachineSpec& machine) override;
+  MachineState StateIn(const VirtualMachine& vm) const override;
+  bool IsThere(const VirtualMachine& vm, MachineState wanted,
+               absl::string_view action) const override;
+  bool IsBusy(const VirtualMachine& vm, MachineState wanted) const override;
+  absl::StatusOr<PendingAction> Act(DriverCall& call, const AzureApi& api, const VirtualMachine& vm,
+                                    absl::string_view action, int times) override;
+  absl::StatusOr<Observation> Observe(DriverCall& call, const AzureApi& api,
+                                      const MachineSpec& machine,
+                                      const VirtualMachine& vm) override;
+  absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const AzureApi& api,
+                                                      const AccountMachines& machines) override;
+  absl::Status RemoveAllOf(DriverCall& call, const AzureApi& api,
+                           const MachineSpec& machine) override;
 
   const Timing timing_;
   const Surroundings surroundings_;

@@ -31,57 +31,6 @@ constexpr StateWord kStates[] = {
     {"ProvisioningState/deleting", machine::v1::MACHINE_STATE_REMOVING},
 };
 
-constexpr absl::string_view kDeallocated = "PowerState/deallocated";
-
-absl::Status DidNotObey(const MachineSpec& machine, MachineState wanted, absl::Duration limit) {
-  const bool stop = wanted == machine::v1::MACHINE_STATE_STOPPED;
-  return common::Error(
-      absl::StatusCode::kDeadlineExceeded, machine::v1::ERROR_REASON_STEP_TIMEOUT,
-      absl::StrCat("machine ", machine.name, stop ? " is not off" : " does not run", " after ",
-                   absl::FormatDuration(limit), stop ? "; kill it if it must be" : ""));
-}
-
-bool IsThere(const VirtualMachine& vm, MachineState wanted, absl::string_view verb) {
-  // One that is off but not deallocated costs as much as one that runs.
-  if (verb == "deallocate") return vm.power_state == kDeallocated;
-  return StateOfMachine(vm) == wanted;
-}
-
-// A change of power that was asked for once, however often the waiting comes by.
-class PendingPower {
- public:
-  PendingPower(const common::CallScope& call, const AzureApi& api, absl::string_view verb)
-      : call_(call), api_(api), verb_(verb) {}
-
-  /// Asks for it, or how it goes. Errors: those of the operation.
-  absl::Status Advance(const VirtualMachine& vm) {
-    DM_RETURN_IF_ERROR(call_.Check());
-    if (operation_.has_value()) {
-      absl::StatusOr<Operation> now = api_.Advance(call_, *operation_);
-      if (!now.ok() && IsTransient(now.status())) return now.status();
-      operation_.reset();
-      if (!now.ok()) return now.status();
-      if (!now->done) operation_ = *std::move(now);
-      return absl::OkStatus();
-    }
-    // What is under way cannot be turned back.
-    const MachineState state = StateOfMachine(vm);
-    if (state == machine::v1::MACHINE_STATE_STOPPING ||
-        (verb_ == "start" && state == machine::v1::MACHINE_STATE_STARTING)) {
-      return absl::OkStatus();
-    }
-    DM_ASSIGN_OR_RETURN(Operation begun, api_.Act(call_, vm.group, vm.name, verb_));
-    if (!begun.done) operation_ = std::move(begun);
-    return absl::OkStatus();
-  }
-
- private:
-  const common::CallScope& call_;
-  const AzureApi& api_;
-  const absl::string_view verb_;
-  std::optional<Operation> operation_;
-};
-
 // Deletes a part of the machine that is in the user's group, and waits until it is gone.
 absl::Status DeletePart(DriverCall& call, const AzureApi& api, const Timing& timing, Kind kind,
                         const Names& names, const std::string& name, absl::string_view uid) {
@@ -154,6 +103,8 @@ absl::StatusOr<State> ImportedState(absl::string_view driver_json) {
                        "classic ones are gone since 2023-09-06");
 }
 
+bool IsDeallocated(const VirtualMachine& vm) { return vm.power_state == "PowerState/deallocated"; }
+
 MachineState StateOfMachine(const VirtualMachine& vm) {
   const std::string word =
       absl::StrCat("ProvisioningState/", absl::AsciiStrToLower(vm.provisioning_state));
@@ -223,61 +174,30 @@ absl::StatusOr<std::optional<VirtualMachine>> FindVm(const common::CallScope& ca
   return vm;
 }
 
-absl::StatusOr<VirtualMachine> RequireVm(const common::CallScope& call, const AzureApi& api,
-                                         const MachineSpec& machine, const Names& names) {
-  DM_ASSIGN_OR_RETURN(std::optional<VirtualMachine> vm, FindVm(call, api, machine, names));
-  if (vm.has_value()) return *std::move(vm);
-  return InstanceGone(absl::StrCat("resource group ", names.group,
-                                   " has no virtual machine of machine ", machine.name));
-}
-
-absl::StatusOr<Observation> Observe(const common::CallScope& call, const AzureApi& api,
-                                    const MachineSpec& machine, const Settings& settings,
-                                    const VirtualMachine& vm) {
-  State state;
-  DM_RETURN_IF_ERROR(machine.ParseState(state));
-  Addresses addresses = {state.public_ip(), state.private_ip()};
-  if (addresses.private_ip.empty()) {
-    DM_ASSIGN_OR_RETURN(addresses, AddressesOf(call, api, Names(machine, settings)));
-  }
-  return ObservationOf(vm, addresses, settings);
+PendingAction Following(const common::CallScope& call, const AzureApi& api, const Timing& timing,
+                        Operation operation) {
+  return [&call, &api, looks = timing.settling.looks, first = true,
+          operation = std::move(operation)]() mutable -> absl::StatusOr<bool> {
+    if (operation.done) return true;
+    const auto pause = [&] {
+      return common::WithRetryDelay(absl::UnavailableError("the operation is under way"),
+                                    operation.retry_after);
+    };
+    // As the answer to the request itself asks for.
+    if (std::exchange(first, false) && operation.retry_after > absl::ZeroDuration()) return pause();
+    absl::StatusOr<Operation> now = api.Advance(call, operation);
+    // What was just begun may take a while to show.
+    if (absl::IsNotFound(now.status()) && --looks > 0) return false;
+    if (!now.ok()) return now.status();
+    operation = *std::move(now);
+    if (!operation.done && operation.retry_after > absl::ZeroDuration()) return pause();
+    return operation.done;
+  };
 }
 
 absl::Status AwaitOperation(const common::CallScope& call, const AzureApi& api,
-                            const Timing& timing, Operation operation) {
-  int unseen = 0;
-  for (int look = 1; !operation.done; ++look) {
-    const absl::Status wait =
-        common::WithRetryDelay(absl::UnavailableError("under way"), operation.retry_after);
-    DM_RETURN_IF_ERROR(PauseBetweenLooks(call, timing.poll, look, wait));
-    absl::StatusOr<Operation> now = api.Advance(call, operation);
-    if (now.ok()) {
-      operation = *std::move(now);
-      continue;
-    }
-    // What was just begun may take a while to show.
-    const bool passes = absl::IsNotFound(now.status()) ? ++unseen < timing.settling.looks
-                                                       : IsTransient(now.status());
-    if (!passes) return now.status();
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<VirtualMachine> BringTo(DriverCall& call, const AzureApi& api, const Timing& timing,
-                                       const MachineSpec& machine, const Names& names,
-                                       MachineState wanted, absl::string_view verb,
-                                       absl::Duration limit) {
-  PendingPower power(call, api, verb);
-  const absl::Time deadline = absl::Now() + limit;
-  const auto look = [&]() -> absl::StatusOr<std::optional<VirtualMachine>> {
-    DM_ASSIGN_OR_RETURN(VirtualMachine vm, RequireVm(call, api, machine, names));
-    if (IsThere(vm, wanted, verb)) return vm;
-    const absl::Status advanced = power.Advance(vm);
-    if (absl::Now() >= deadline) return DidNotObey(machine, wanted, limit);
-    if (!advanced.ok()) return advanced;
-    return std::nullopt;
-  };
-  return Await<VirtualMachine>(call, timing.poll, look);
+                            const Timing& timing, const Operation& operation) {
+  return AwaitEnd(call, timing.poll, Following(call, api, timing, operation));
 }
 
 absl::Status RemoveAll(DriverCall& call, const AzureApi& api, const Timing& timing,

@@ -13,6 +13,7 @@
 #include "drivers/azure/settings.h"
 #include "drivers/azure/state.pb.h"
 #include "drivers/sdk/cloud/create_once.h"
+#include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/driver.h"
 
 namespace machine::driver::azure {
@@ -58,6 +59,9 @@ struct Names {
 /// FAILED_PRECONDITION when that names no virtual machine.
 absl::StatusOr<State> ImportedState(absl::string_view driver_json);
 
+/// Whether it is off and costs no more than its disk and address.
+bool IsDeallocated(const VirtualMachine& vm);
+
 /// The state of a machine; the words of both are in one table.
 MachineState StateOfMachine(const VirtualMachine& vm);
 
@@ -81,25 +85,13 @@ absl::StatusOr<std::optional<VirtualMachine>> FindVm(const common::CallScope& ca
                                                      const MachineSpec& machine,
                                                      const Names& names);
 
-/// The same, or InstanceGone().
-absl::StatusOr<VirtualMachine> RequireVm(const common::CallScope& call, const AzureApi& api,
-                                         const MachineSpec& machine, const Names& names);
-
-/// Its observation; the addresses are those of the state where that has them.
-absl::StatusOr<Observation> Observe(const common::CallScope& call, const AzureApi& api,
-                                    const MachineSpec& machine, const Settings& settings,
-                                    const VirtualMachine& vm);
+/// How an operation goes, asked as often as Azure allows. `call` and `api` outlive it.
+PendingAction Following(const common::CallScope& call, const AzureApi& api, const Timing& timing,
+                        Operation operation);
 
 /// Waits for the end of an operation. Errors: what it failed with.
 absl::Status AwaitOperation(const common::CallScope& call, const AzureApi& api,
-                            const Timing& timing, Operation operation);
-
-/// Brings the virtual machine to RUNNING, or to STOPPED by `verb`, and waits `limit`. Errors:
-/// InstanceGone(); DEADLINE_EXCEEDED STEP_TIMEOUT when it does not get there.
-absl::StatusOr<VirtualMachine> BringTo(DriverCall& call, const AzureApi& api, const Timing& timing,
-                                       const MachineSpec& machine, const Names& names,
-                                       MachineState wanted, absl::string_view verb,
-                                       absl::Duration limit);
+                            const Timing& timing, const Operation& operation);
 
 /// Deletes all that was made for the machine, whatever point its create reached.
 absl::Status RemoveAll(DriverCall& call, const AzureApi& api, const Timing& timing,
@@ -126,6 +118,7 @@ class VmCreator {
   /// The id of the interface.
   absl::StatusOr<std::string> EnsureInterface();
   absl::Status EnsureVm(const std::string& interface_id);
+  absl::StatusOr<VirtualMachine> AwaitRunning();
   absl::Status CheckSame(const VirtualMachine& vm) const;
 
   DriverCall& call_;

@@ -17,7 +17,6 @@ namespace {
 constexpr int kSwarmPort = 3376;
 // How often something is asked for that does not show although Azure says that it was made.
 constexpr int kMaxRequests = 4;
-constexpr absl::Duration kStartLimit = absl::Minutes(10);
 
 bool IsUnderWay(absl::string_view state) {
   return !state.empty() && state != "Succeeded" && state != "Failed" && state != "Canceled";
@@ -57,9 +56,7 @@ absl::StatusOr<Observation> VmCreator::Run() {
   call_.Progress("Creating virtual machine...");
   DM_RETURN_IF_ERROR(EnsureVm(interface_id));
   call_.Progress("Waiting for the virtual machine to run...");
-  DM_ASSIGN_OR_RETURN(const VirtualMachine vm,
-                      BringTo(call_, api_, timing_, machine_, names_,
-                              machine::v1::MACHINE_STATE_RUNNING, "start", kStartLimit));
+  DM_ASSIGN_OR_RETURN(const VirtualMachine vm, AwaitRunning());
   const auto addresses = [&]() -> absl::StatusOr<std::optional<Addresses>> {
     DM_ASSIGN_OR_RETURN(Addresses found, AddressesOf(call_, api_, names_));
     const bool all =
@@ -222,6 +219,31 @@ absl::Status VmCreator::EnsureVm(const std::string& interface_id) {
   const auto made = Ensure(Kind::kMachine, names_.vm, body);
   if (!made.ok()) return common::Annotate(made.status(), "creating virtual machine");
   return CheckSame(MachineOf(made->json));
+}
+
+absl::StatusOr<VirtualMachine> VmCreator::AwaitRunning() {
+  return Await<VirtualMachine>(
+      call_, timing_.poll, [&]() -> absl::StatusOr<std::optional<VirtualMachine>> {
+        DM_ASSIGN_OR_RETURN(std::optional<VirtualMachine> vm,
+                            FindVm(call_, api_, machine_, names_));
+        if (!vm.has_value()) {
+          return InstanceGone(
+              absl::StrCat("virtual machine ", names_.vm, " is gone before it ran"));
+        }
+        const MachineState state = StateOfMachine(*vm);
+        if (state == machine::v1::MACHINE_STATE_RUNNING) return vm;
+        if (state == machine::v1::MACHINE_STATE_ERROR) {
+          return absl::FailedPreconditionError(
+              absl::StrCat("virtual machine ", names_.vm, " has failed at Azure"));
+        }
+        // Stopped by whoever saw an earlier attempt.
+        if (state == machine::v1::MACHINE_STATE_STOPPED) {
+          DM_RETURN_IF_ERROR(call_.Check());
+          DM_ASSIGN_OR_RETURN(const Operation begun, api_.Act(call_, vm->group, vm->name, "start"));
+          DM_RETURN_IF_ERROR(AwaitOperation(call_, api_, timing_, begun));
+        }
+        return std::nullopt;
+      });
 }
 
 absl::Status VmCreator::CheckSame(const VirtualMachine& vm) const {

@@ -415,14 +415,17 @@ absl::Status ExoscaleApi::DeleteInstance(const common::CallScope& call,
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 
-absl::Status ExoscaleApi::Act(const common::CallScope& call, absl::string_view id,
-                              absl::string_view verb) const {
+absl::StatusOr<Operation> ExoscaleApi::Act(const common::CallScope& call, absl::string_view id,
+                                           absl::string_view verb) const {
   ApiRequest request = {.method = "PUT", .path = PathOf("instance", id, absl::StrCat(":", verb))};
   // What the others do not have.
   if (verb == "start") request.body = Json::object();
-  const absl::Status status = Begin(call, request).status();
+  absl::StatusOr<Operation> operation = Begin(call, request);
   // Another operation is under way: that passes.
-  return absl::IsAborted(status) ? absl::UnavailableError(status.message()) : status;
+  if (absl::IsAborted(operation.status())) {
+    return absl::UnavailableError(operation.status().message());
+  }
+  return operation;
 }
 
 }  // namespace machine::driver::exoscale

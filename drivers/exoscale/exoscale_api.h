@@ -168,8 +168,8 @@ class ExoscaleApi {
   /// Returns at once.
   absl::Status DeleteInstance(const common::CallScope& call, absl::string_view id) const;
   /// `verb` is "start", "stop" or "reboot". Returns at once.
-  absl::Status Act(const common::CallScope& call, absl::string_view id,
-                   absl::string_view verb) const;
+  absl::StatusOr<Operation> Act(const common::CallScope& call, absl::string_view id,
+                                absl::string_view verb) const;
 
  private:
   absl::StatusOr<Json> Elements(const common::CallScope& call, ApiRequest request,

@@ -121,9 +121,15 @@ MachineState ExoscaleDriver::StateIn(const Instance& instance) const {
   return StateOfInstance(instance.state);
 }
 
-absl::Status ExoscaleDriver::Act(DriverCall& call, const ExoscaleApi& api, const Instance& instance,
-                                 absl::string_view action) {
-  return api.Act(call, instance.id, action);
+absl::StatusOr<PendingAction> ExoscaleDriver::Act(DriverCall& call, const ExoscaleApi& api,
+                                                  const Instance& instance,
+                                                  absl::string_view action, int) {
+  DM_ASSIGN_OR_RETURN(const Operation begun, api.Act(call, instance.id, action));
+  return [&call, &api, id = begun.id]() -> absl::StatusOr<bool> {
+    DM_ASSIGN_OR_RETURN(const Operation now, api.FindOperation(call, id));
+    DM_RETURN_IF_ERROR(ResultOf(now));
+    return now.state != "pending";
+  };
 }
 
 absl::StatusOr<Observation> ExoscaleDriver::Observe(DriverCall& call, const ExoscaleApi& api,

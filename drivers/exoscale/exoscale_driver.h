@@ -37,8 +37,9 @@ class ExoscaleDriver final : public InstanceDriver<ExoscaleApi, Instance> {
   absl::StatusOr<std::optional<Instance>> Find(DriverCall& call, const ExoscaleApi& api,
                                                const MachineSpec& machine) override;
   MachineState StateIn(const Instance& instance) const override;
-  absl::Status Act(DriverCall& call, const ExoscaleApi& api, const Instance& instance,
-                   absl::string_view action) override;
+  absl::StatusOr<PendingAction> Act(DriverCall& call, const ExoscaleApi& api,
+                                    const Instance& instance, absl::string_view action,
+                                    int times) override;
   absl::StatusOr<Observation> Observe(DriverCall& call, const ExoscaleApi& api,
                                       const MachineSpec& machine,
                                       const Instance& instance) override;

@@ -239,7 +239,7 @@ absl::StatusOr<Instance> InstanceCreator::AwaitRunning(const std::string& id) {
     }
     if (state == machine::v1::MACHINE_STATE_STOPPED && !started) {
       DM_RETURN_IF_ERROR(call_.Check());
-      DM_RETURN_IF_ERROR(api_.Act(call_, id, "start"));
+      DM_RETURN_IF_ERROR(api_.Act(call_, id, "start").status());
       started = true;
     }
     const bool ready = state == machine::v1::MACHINE_STATE_RUNNING &&

@@ -7,16 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "drivers/google/catalog.h"
-#include "drivers/sdk/cloud/batch.h"
 #include "drivers/sdk/cloud/choices.h"
-#include "drivers/sdk/cloud/instance_driver.h"
 #include "services/common/status/status.h"
 
 namespace machine::driver::gce {
 namespace {
 
-// What a change of power may take at the provider before something is wrong there.
-constexpr absl::Duration kPowerLimit = absl::Minutes(5);
 // Machines of a batch that are asked for one by one when the list lacks them.
 constexpr size_t kMaxSingleLooks = 20;
 
@@ -81,41 +77,6 @@ absl::Status CheckExisting(DriverCall& call, const GoogleApi& api, const Machine
       absl::StrCat("--", kUseExistingFlag, ": the instance ", name, " belongs to another machine"));
 }
 
-absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const GoogleApi& api,
-                                                    const AccountMachines& machines) {
-  DM_ASSIGN_OR_RETURN(const InstanceList list, api.ListInstances(call, kMachineLabel, kLabelled));
-  std::map<std::string, const Instance*> by_uid;
-  for (const Instance& instance : list.instances) {
-    by_uid.emplace(instance.Label(kUidLabel), &instance);
-  }
-  const auto& silent = list.unreachable_zones;
-  size_t single_looks = 0;
-  std::vector<Observation> observations;
-  for (const MachineSpec* const machine : machines) {
-    DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine->options));
-    const auto listed = by_uid.find(machine->uid);
-    if (listed != by_uid.end()) {
-      observations.push_back(ObservationOf(*listed->second, settings));
-      continue;
-    }
-    if (std::find(silent.begin(), silent.end(), settings.zone) != silent.end()) {
-      observations.emplace_back().set_state(machine::v1::MACHINE_STATE_TIMEOUT);
-      continue;
-    }
-    // Pages shift while they are read, and lists lag: absence is worth another look.
-    std::optional<Instance> instance;
-    State state;
-    DM_RETURN_IF_ERROR(machine->ParseState(state));
-    // The list has labelled ones only.
-    if (state.imported() || single_looks++ < kMaxSingleLooks) {
-      DM_ASSIGN_OR_RETURN(instance, FindInstance(call, api, *machine, settings));
-    }
-    observations.push_back(instance.has_value() ? ObservationOf(*instance, settings)
-                                                : NotFoundObservation());
-  }
-  return observations;
-}
-
 }  // namespace
 
 DriverInfo GoogleDriver::info() const { return CloudDriverInfo("google", absl::Minutes(5)); }
@@ -176,67 +137,89 @@ absl::StatusOr<Observation> GoogleDriver::Create(DriverCall& call, const Machine
   return InstanceCreator(call, *api, timing_, machine, settings).Run();
 }
 
-absl::StatusOr<Observation> GoogleDriver::Bring(DriverCall& call, const MachineSpec& machine,
-                                                MachineState wanted, absl::Duration limit) {
+absl::StatusOr<std::optional<Instance>> GoogleDriver::Find(DriverCall& call, const GoogleApi& api,
+                                                           const MachineSpec& machine) {
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const Instance instance,
-                      BringTo(call, *api, timing_, machine, settings, wanted, limit));
+  return FindInstance(call, api, machine, settings);
+}
+
+MachineState GoogleDriver::StateIn(const Instance& instance) const {
+  return StateOfInstance(instance.status);
+}
+
+bool GoogleDriver::IsBusy(const Instance& instance, MachineState wanted) const {
+  // A stop or a suspension under way cannot be turned back.
+  const MachineState state = StateIn(instance);
+  return state == machine::v1::MACHINE_STATE_STOPPING ||
+         (state == machine::v1::MACHINE_STATE_STARTING &&
+          wanted == machine::v1::MACHINE_STATE_RUNNING);
+}
+
+absl::StatusOr<PendingAction> GoogleDriver::Act(DriverCall& call, const GoogleApi& api,
+                                                const Instance& instance, absl::string_view action,
+                                                int times) {
+  const bool saved = StateIn(instance) == machine::v1::MACHINE_STATE_SAVED;
+  const absl::string_view verb = saved && action == "start" ? "resume" : action;
+  // Google carries out one id once: asked for again, it gets another.
+  const std::string id = RequestIds(call).Next(absl::StrCat(verb, "\n", times));
+  DM_ASSIGN_OR_RETURN(const Operation begun, api.Act(call, instance, verb, id));
+  return [&call, &api, begun]() -> absl::StatusOr<bool> {
+    const absl::StatusOr<Operation> now = api.GetOperation(call, begun);
+    // What was just begun may take a while to show.
+    if (absl::IsNotFound(now.status())) return false;
+    if (!now.ok()) return now.status();
+    DM_RETURN_IF_ERROR(now->failure);
+    return now->done;
+  };
+}
+
+absl::StatusOr<Observation> GoogleDriver::Observe(DriverCall&, const GoogleApi&,
+                                                  const MachineSpec& machine,
+                                                  const Instance& instance) {
+  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
   return ObservationOf(instance, settings);
 }
 
-absl::StatusOr<Observation> GoogleDriver::Start(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Starting instance...");
-  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, kPowerLimit);
-}
-
-absl::StatusOr<Observation> GoogleDriver::Stop(DriverCall& call, const MachineSpec& machine,
-                                               std::optional<absl::Duration> grace) {
-  call.Progress("Stopping instance...");
-  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, grace.value_or(timing_.grace));
-}
-
-absl::StatusOr<Observation> GoogleDriver::Kill(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Powering off instance...");
-  return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, kPowerLimit);
-}
-
-absl::StatusOr<Observation> GoogleDriver::Restart(DriverCall& call, const MachineSpec& machine) {
-  call.Progress("Restarting instance...");
-  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const Instance instance, RequireInstance(call, *api, machine, settings));
-  if (StateOfInstance(instance.status) == machine::v1::MACHINE_STATE_RUNNING) {
-    // Not stop and start, which would give it another address.
-    RequestIds ids(call);
-    DM_RETURN_IF_ERROR(call.Check());
-    DM_ASSIGN_OR_RETURN(const Operation reset,
-                        api->Act(call, instance, "reset", ids.Next("reset")));
-    DM_RETURN_IF_ERROR(AwaitOperation(call, *api, timing_, reset));
+absl::StatusOr<std::vector<Observation>> GoogleDriver::InspectAll(DriverCall& call,
+                                                                  const GoogleApi& api,
+                                                                  const AccountMachines& machines) {
+  DM_ASSIGN_OR_RETURN(const InstanceList list, api.ListInstances(call, kMachineLabel, kLabelled));
+  std::map<std::string, const Instance*> by_uid;
+  for (const Instance& instance : list.instances) {
+    by_uid.emplace(instance.Label(kUidLabel), &instance);
   }
-  return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, kPowerLimit);
+  const auto& silent = list.unreachable_zones;
+  size_t single_looks = 0;
+  std::vector<Observation> observations;
+  for (const MachineSpec* const machine : machines) {
+    DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine->options));
+    const auto listed = by_uid.find(machine->uid);
+    if (listed != by_uid.end()) {
+      observations.push_back(ObservationOf(*listed->second, settings));
+      continue;
+    }
+    if (std::find(silent.begin(), silent.end(), settings.zone) != silent.end()) {
+      observations.emplace_back().set_state(machine::v1::MACHINE_STATE_TIMEOUT);
+      continue;
+    }
+    // Pages shift while they are read, and lists lag: absence is worth another look.
+    std::optional<Instance> instance;
+    State state;
+    DM_RETURN_IF_ERROR(machine->ParseState(state));
+    // The list has labelled ones only.
+    if (state.imported() || single_looks++ < kMaxSingleLooks) {
+      DM_ASSIGN_OR_RETURN(instance, FindInstance(call, api, *machine, settings));
+    }
+    observations.push_back(instance.has_value() ? ObservationOf(*instance, settings)
+                                                : NotFoundObservation());
+  }
+  return observations;
 }
 
-absl::Status GoogleDriver::Remove(DriverCall& call, const MachineSpec& machine) {
+absl::Status GoogleDriver::RemoveAllOf(DriverCall& call, const GoogleApi& api,
+                                       const MachineSpec& machine) {
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  call.Progress("Removing instance...");
-  return RemoveAll(call, *api, timing_, machine, settings);
-}
-
-absl::StatusOr<Observation> GoogleDriver::Inspect(DriverCall& call, const MachineSpec& machine) {
-  DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(machine.options));
-  DM_ASSIGN_OR_RETURN(const auto api, AccountOf(machine.options));
-  DM_ASSIGN_OR_RETURN(const std::optional<Instance> instance,
-                      FindInstance(call, *api, machine, settings));
-  return instance.has_value() ? ObservationOf(*instance, settings) : NotFoundObservation();
-}
-
-absl::StatusOr<std::vector<Observation>> GoogleDriver::BatchInspect(
-    DriverCall& call, absl::Span<const MachineSpec> machines) {
-  return InspectByAccount<GoogleApi>(
-      machines, [&](const MachineSpec& machine) { return AccountOf(machine.options); },
-      [&](GoogleApi& api, const AccountMachines& share) { return InspectAll(call, api, share); });
+  return RemoveAll(call, api, timing_, machine, settings);
 }
 
 absl::StatusOr<std::vector<::driver::v1::ListInstancesResponse>> GoogleDriver::ListInstances(

@@ -38,49 +38,6 @@ constexpr StateWord kStates[] = {
     {"DEPROVISIONING", machine::v1::MACHINE_STATE_REMOVING},
 };
 
-absl::Status DidNotObey(const MachineSpec& machine, MachineState wanted, absl::Duration limit) {
-  const bool stop = wanted == machine::v1::MACHINE_STATE_STOPPED;
-  return common::Error(
-      absl::StatusCode::kDeadlineExceeded, machine::v1::ERROR_REASON_STEP_TIMEOUT,
-      absl::StrCat("machine ", machine.name, stop ? " is not off" : " does not run", " after ",
-                   absl::FormatDuration(limit), stop ? "; kill it if it must be" : ""));
-}
-
-// A change of power that was asked for once, however often the waiting comes by.
-class PendingPower {
- public:
-  PendingPower(const common::CallScope& call, const GoogleApi& api, RequestIds& ids,
-               MachineState wanted)
-      : call_(call), api_(api), ids_(ids), wanted_(wanted) {}
-
-  /// Asks for it, or how it goes. Errors: those of the operation.
-  absl::Status Advance(const Instance& instance) {
-    DM_RETURN_IF_ERROR(call_.Check());
-    if (!operation_.has_value()) {
-      const MachineState state = StateOfInstance(instance.status);
-      // A stop or a suspension under way cannot be turned back.
-      if (state == machine::v1::MACHINE_STATE_STOPPING) return absl::OkStatus();
-      absl::string_view verb = "stop";
-      if (wanted_ == machine::v1::MACHINE_STATE_RUNNING) {
-        if (state == machine::v1::MACHINE_STATE_STARTING) return absl::OkStatus();
-        verb = state == machine::v1::MACHINE_STATE_SAVED ? "resume" : "start";
-      }
-      DM_ASSIGN_OR_RETURN(operation_, api_.Act(call_, instance, verb, ids_.Next(verb)));
-      return absl::OkStatus();
-    }
-    DM_ASSIGN_OR_RETURN(const Operation now, api_.GetOperation(call_, *operation_));
-    if (now.done) operation_.reset();
-    return now.failure;
-  }
-
- private:
-  const common::CallScope& call_;
-  const GoogleApi& api_;
-  RequestIds& ids_;
-  const MachineState wanted_;
-  std::optional<Operation> operation_;
-};
-
 }  // namespace
 
 RequestIds::RequestIds(const DriverCall& call)
@@ -186,22 +143,6 @@ absl::Status AwaitOperation(const common::CallScope& call, const GoogleApi& api,
 absl::Status AwaitOperation(const common::CallScope& call, const GoogleApi& api,
                             const Timing& timing, const std::optional<Operation>& operation) {
   return operation.has_value() ? AwaitOperation(call, api, timing, *operation) : absl::OkStatus();
-}
-
-absl::StatusOr<Instance> BringTo(DriverCall& call, const GoogleApi& api, const Timing& timing,
-                                 const MachineSpec& machine, const Settings& settings,
-                                 MachineState wanted, absl::Duration limit) {
-  RequestIds ids(call);
-  PendingPower power(call, api, ids, wanted);
-  const absl::Time deadline = absl::Now() + limit;
-  return Await<Instance>(call, timing.poll, [&]() -> absl::StatusOr<std::optional<Instance>> {
-    DM_ASSIGN_OR_RETURN(Instance instance, RequireInstance(call, api, machine, settings));
-    if (StateOfInstance(instance.status) == wanted) return instance;
-    const absl::Status advanced = power.Advance(instance);
-    if (absl::Now() >= deadline) return DidNotObey(machine, wanted, limit);
-    if (!advanced.ok()) return advanced;
-    return std::nullopt;
-  });
 }
 
 absl::Status ChangeInstance(const common::CallScope& call, const GoogleApi& api,

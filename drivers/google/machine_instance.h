@@ -83,12 +83,6 @@ absl::Status AwaitOperation(const common::CallScope& call, const GoogleApi& api,
 absl::Status AwaitOperation(const common::CallScope& call, const GoogleApi& api,
                             const Timing& timing, const std::optional<Operation>& operation);
 
-/// Brings the instance to `wanted`, RUNNING or STOPPED, unless it is there, and waits `limit`.
-/// Errors: InstanceGone(); DEADLINE_EXCEEDED STEP_TIMEOUT when it does not get there.
-absl::StatusOr<Instance> BringTo(DriverCall& call, const GoogleApi& api, const Timing& timing,
-                                 const MachineSpec& machine, const Settings& settings,
-                                 MachineState wanted, absl::Duration limit);
-
 /// Changes an instance by `send`, which gets it as it is now, until there is nothing to do, which
 /// `change` says by false; again where somebody else has changed it in between.
 absl::Status ChangeInstance(const common::CallScope& call, const GoogleApi& api,

@@ -16,6 +16,7 @@ CloudFacts GoogleCloud::Facts() const {
           .stop = verb + "stop",
           .start = verb + "start",
           .while_stopping = machine::v1::MACHINE_STATE_STOPPING,
+          .stop_advice = "",  // There is nothing stronger than stop.
           .kill_asks_the_guest = true,
           .wrong_credentials = SecretOption(kTokenFlag, "ya29.wrong"),
           .refusal = {"--google-auth-token"},

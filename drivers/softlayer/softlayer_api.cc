@@ -68,7 +68,7 @@ constexpr Meaning kMeanings[] = {
     RateLimit("RateLimitExceeded"),
     // Also of what the user lacks a permission for. [1]
     {"ObjectNotFound", "", absl::StatusCode::kNotFound},
-    {"", "active transaction", absl::StatusCode::kUnavailable},
+    {"", "transaction", absl::StatusCode::kUnavailable},
     // Of what is not provisioned yet. [1]
     {"NotImplemented", "", absl::StatusCode::kUnavailable},
     {"", "internal error", absl::StatusCode::kUnavailable, machine::v1::ERROR_REASON_PROVIDER_DOWN},

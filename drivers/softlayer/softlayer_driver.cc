@@ -79,10 +79,12 @@ MachineState SoftLayerDriver::StateIn(const Guest& guest) const {
   return StateOfGuest(StateWordOf(guest));
 }
 
-absl::Status SoftLayerDriver::Act(DriverCall& call, const SoftLayerApi& api, const Guest& guest,
-                                  absl::string_view action) {
+absl::StatusOr<PendingAction> SoftLayerDriver::Act(DriverCall& call, const SoftLayerApi& api,
+                                                   const Guest& guest, absl::string_view action,
+                                                   int) {
   const bool paused = StateIn(guest) == machine::v1::MACHINE_STATE_PAUSED;
-  return api.Act(call, guest.id, paused && action == "powerOn" ? "resume" : action);
+  DM_RETURN_IF_ERROR(api.Act(call, guest.id, paused && action == "powerOn" ? "resume" : action));
+  return PendingAction();
 }
 
 absl::StatusOr<Observation> SoftLayerDriver::Observe(DriverCall&, const SoftLayerApi&,

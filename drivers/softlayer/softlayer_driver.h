@@ -42,9 +42,11 @@ class SoftLayerDriver final : public InstanceDriver<SoftLayerApi, Guest> {
   absl::StatusOr<std::optional<Guest>> Find(DriverCall& call, const SoftLayerApi& api,
                                             const MachineSpec& machine) override;
   MachineState StateIn(const Guest& guest) const override;
-  bool IsBusy(const Guest& guest) const override { return !guest.transaction.empty(); }
-  absl::Status Act(DriverCall& call, const SoftLayerApi& api, const Guest& guest,
-                   absl::string_view action) override;
+  bool IsBusy(const Guest& guest, MachineState) const override {
+    return !guest.transaction.empty();
+  }
+  absl::StatusOr<PendingAction> Act(DriverCall& call, const SoftLayerApi& api, const Guest& guest,
+                                    absl::string_view action, int times) override;
   absl::StatusOr<Observation> Observe(DriverCall& call, const SoftLayerApi& api,
                                       const MachineSpec& machine, const Guest& guest) override;
   absl::StatusOr<std::vector<Observation>> InspectAll(DriverCall& call, const SoftLayerApi& api,

@@ -64,9 +64,11 @@ MachineState TemplateDriver::StateIn(const Instance& instance) const {
   return StateOfInstance(instance.status);
 }
 
-absl::Status TemplateDriver::Act(DriverCall& call, const TemplateApi& api, const Instance& instance,
-                                 absl::string_view action) {
-  return api.Act(call, instance.id, action);
+absl::StatusOr<PendingAction> TemplateDriver::Act(DriverCall& call, const TemplateApi& api,
+                                                  const Instance& instance,
+                                                  absl::string_view action, int) {
+  DM_RETURN_IF_ERROR(api.Act(call, instance.id, action));
+  return PendingAction();
 }
 
 absl::StatusOr<Observation> TemplateDriver::Observe(DriverCall&, const TemplateApi&,

@@ -34,8 +34,9 @@ class TemplateDriver final : public InstanceDriver<TemplateApi, Instance> {
   absl::StatusOr<std::optional<Instance>> Find(DriverCall& call, const TemplateApi& api,
                                                const MachineSpec& machine) override;
   MachineState StateIn(const Instance& instance) const override;
-  absl::Status Act(DriverCall& call, const TemplateApi& api, const Instance& instance,
-                   absl::string_view action) override;
+  absl::StatusOr<PendingAction> Act(DriverCall& call, const TemplateApi& api,
+                                    const Instance& instance, absl::string_view action,
+                                    int times) override;
   absl::StatusOr<Observation> Observe(DriverCall& call, const TemplateApi& api,
                                       const MachineSpec& machine,
                                       const Instance& instance) override;

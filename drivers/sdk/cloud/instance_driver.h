@@ -3,6 +3,7 @@
 #ifndef DRIVERS_SDK_CLOUD_INSTANCE_DRIVER_H_
 #define DRIVERS_SDK_CLOUD_INSTANCE_DRIVER_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,7 +34,25 @@ struct InstanceWords {
   absl::string_view stop = "stop";
   absl::string_view kill = "kill";
   absl::string_view reboot = "reboot";
+  /// What is asked for once a killed instance is off, so that it costs less; empty for nothing.
+  absl::string_view release = "";
 };
+
+/// How something goes that a provider does after it has answered: true once it has ended. A
+/// transient error says nothing, and is how it asks for a pause, by RetryInfo; others are what it
+/// failed with.
+using PendingAction = std::function<absl::StatusOr<bool>()>;
+
+/// Waits for its end. OK at once for an empty one.
+inline absl::Status AwaitEnd(const common::CallScope& call, const Backoff& poll,
+                             const PendingAction& action) {
+  if (!action) return absl::OkStatus();
+  const auto look = [&]() -> absl::StatusOr<std::optional<bool>> {
+    DM_ASSIGN_OR_RETURN(const bool ended, action());
+    return ended ? std::make_optional(true) : std::nullopt;
+  };
+  return Await<bool>(call, poll, look).status();
+}
 
 /// The facts of a driver that can do all, and whose machines need up to `ssh_timeout` to answer.
 inline DriverInfo CloudDriverInfo(absl::string_view name, absl::Duration ssh_timeout) {
@@ -76,7 +95,10 @@ class InstanceDriver : public Driver {
 
   absl::StatusOr<Observation> Kill(DriverCall& call, const MachineSpec& machine) final {
     call.Progress(absl::StrCat("Powering off ", words_.instance, "..."));
-    return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, words_.kill, kPowerLimit);
+    absl::StatusOr<Observation> off =
+        Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, words_.kill, kPowerLimit);
+    if (!off.ok() || words_.release.empty()) return off;
+    return Bring(call, machine, machine::v1::MACHINE_STATE_STOPPED, words_.release, kPowerLimit);
   }
 
   absl::StatusOr<Observation> Restart(DriverCall& call, const MachineSpec& machine) final {
@@ -85,7 +107,9 @@ class InstanceDriver : public Driver {
     DM_ASSIGN_OR_RETURN(const Instance instance, Require(call, *api, machine));
     if (StateIn(instance) == machine::v1::MACHINE_STATE_RUNNING) {
       DM_RETURN_IF_ERROR(call.Check());
-      DM_RETURN_IF_ERROR(Act(call, *api, instance, words_.reboot));
+      DM_ASSIGN_OR_RETURN(const PendingAction begun,
+                          Act(call, *api, instance, words_.reboot, /*times=*/0));
+      DM_RETURN_IF_ERROR(AwaitEnd(call, poll_, begun));
     }
     return Bring(call, machine, machine::v1::MACHINE_STATE_RUNNING, words_.start, kPowerLimit);
   }
@@ -120,10 +144,17 @@ class InstanceDriver : public Driver {
   virtual absl::StatusOr<std::optional<Instance>> Find(DriverCall& call, const Api& api,
                                                        const MachineSpec& machine) = 0;
   virtual MachineState StateIn(const Instance& instance) const = 0;
-  /// Something is under way with it, and more is not to be asked for.
-  virtual bool IsBusy(const Instance&) const { return false; }
-  virtual absl::Status Act(DriverCall& call, const Api& api, const Instance& instance,
-                           absl::string_view action) = 0;
+  /// Whether it is as `wanted`, to which `action` brings it.
+  virtual bool IsThere(const Instance& instance, MachineState wanted, absl::string_view) const {
+    return StateIn(instance) == wanted;
+  }
+  /// Something is under way with it that must end before it is `wanted`, or may be asked to be.
+  virtual bool IsBusy(const Instance&, MachineState) const { return false; }
+  /// Asks for an action, which this call has done `times` times before. Returns how it goes; empty
+  /// where the instance alone tells: then it is asked for once.
+  virtual absl::StatusOr<PendingAction> Act(DriverCall& call, const Api& api,
+                                            const Instance& instance, absl::string_view action,
+                                            int times) = 0;
   virtual absl::StatusOr<Observation> Observe(DriverCall& call, const Api& api,
                                               const MachineSpec& machine,
                                               const Instance& instance) = 0;
@@ -136,7 +167,7 @@ class InstanceDriver : public Driver {
 
  private:
   // What a change of power may take at the provider before something is wrong there.
-  static constexpr absl::Duration kPowerLimit = absl::Minutes(5);
+  static constexpr absl::Duration kPowerLimit = absl::Minutes(9);
 
   absl::StatusOr<Instance> Require(DriverCall& call, const Api& api, const MachineSpec& machine) {
     DM_ASSIGN_OR_RETURN(std::optional<Instance> instance, Find(call, api, machine));
@@ -152,17 +183,23 @@ class InstanceDriver : public Driver {
                                     absl::Duration limit) {
     DM_ASSIGN_OR_RETURN(const std::shared_ptr<Api> api, AccountOf(machine.options));
     const absl::Time deadline = absl::Now() + limit;
-    bool asked = false;
+    PendingAction pending;
+    int times = 0;
+    bool may_ask = true;
     const auto look = [&]() -> absl::StatusOr<std::optional<Instance>> {
       DM_ASSIGN_OR_RETURN(Instance instance, Require(call, *api, machine));
-      const bool is_so = StateIn(instance) == wanted;
-      const bool busy = IsBusy(instance);
-      if (is_so && !busy) return instance;
+      const bool busy = IsBusy(instance, wanted);
+      if (IsThere(instance, wanted, action) && !busy) return instance;
       if (absl::Now() >= deadline) return DidNotObey(machine, wanted, limit);
-      if (!asked && !busy) {
+      if (pending) {
+        DM_ASSIGN_OR_RETURN(const bool ended, pending());
+        // Ended without effect, it is asked for again.
+        if (ended) pending = nullptr;
+      } else if (may_ask && !busy) {
         DM_RETURN_IF_ERROR(call.Check());
-        DM_RETURN_IF_ERROR(Act(call, *api, instance, action));
-        asked = true;
+        DM_ASSIGN_OR_RETURN(pending, Act(call, *api, instance, action, times));
+        ++times;
+        may_ask = static_cast<bool>(pending);
       }
       return std::nullopt;
     };
