@@ -1,4 +1,6 @@
-// The versions of Resource Manager's APIs that the driver speaks.
+// The versions of Resource Manager's APIs that the driver speaks: stable ones of 2024 where a newer
+// one gives something that is needed, else those that Microsoft's own clients still send.
+// https://learn.microsoft.com/azure/templates/
 #ifndef DRIVERS_AZURE_API_VERSIONS_H_
 #define DRIVERS_AZURE_API_VERSIONS_H_
 
@@ -6,14 +8,14 @@
 
 namespace machine::driver::azure {
 
-inline constexpr absl::string_view kSubscriptionVersion = "2020-01-01";
+inline constexpr absl::string_view kSubscriptionVersion = "2022-12-01";
 inline constexpr absl::string_view kResourcesVersion = "2021-04-01";
 /// Virtual machines and images.
-inline constexpr absl::string_view kComputeVersion = "2022-11-01";
+inline constexpr absl::string_view kComputeVersion = "2024-07-01";
 inline constexpr absl::string_view kSkusVersion = "2021-07-01";
-inline constexpr absl::string_view kDiskVersion = "2022-07-02";
-/// The first with standard addresses is 2017-08-01.
-inline constexpr absl::string_view kNetworkVersion = "2022-07-01";
+inline constexpr absl::string_view kDiskVersion = "2024-03-02";
+/// The first with defaultOutboundAccess is 2023-05-01.
+inline constexpr absl::string_view kNetworkVersion = "2024-05-01";
 
 }  // namespace machine::driver::azure
 

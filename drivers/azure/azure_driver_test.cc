@@ -121,6 +121,10 @@ TEST_F(AzureDriverTest, CreatesWithDefaultsThatAreFoundByQuery) {
   const nlohmann::json address = fake_.LastPut("publicIPAddresses");
   EXPECT_EQ(address["sku"]["name"], "Standard");
   EXPECT_EQ(address["tags"], asked["tags"]);
+  EXPECT_EQ(
+      fake_.LastPut(
+          "virtualNetworks")["properties"]["subnets"][0]["properties"]["defaultOutboundAccess"],
+      false);
   const nlohmann::json rules =
       fake_.LastPut("networkSecurityGroups")["properties"]["securityRules"];
   ASSERT_EQ(rules.size(), 3u);
@@ -200,8 +204,10 @@ TEST_F(AzureDriverTest, CreatesWithEveryOption) {
 }
 
 TEST_F(AzureDriverTest, AMachineNeedsNoPublicAddressAndNoOpenPort) {
-  MachineSpec machine = Machine(
-      {BoolOption(kNoPublicIpFlag, true), Option(kOpenCidrFlag, std::vector<std::string>{"none"})});
+  fake_.AddNetwork("hub", "corp", "machines");
+  MachineSpec machine = Machine({BoolOption(kNoPublicIpFlag, true),
+                                 Option(kNetworkFlag, "hub:corp"), Option(kSubnetFlag, "machines"),
+                                 Option(kOpenCidrFlag, std::vector<std::string>{"none"})});
   EXPECT_TRUE(driver_.PreCreateCheck(*Call(), machine).ok());
   EXPECT_THAT(record_.log, IsEmpty());
   const auto made = Create(machine);

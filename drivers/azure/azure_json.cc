@@ -173,8 +173,12 @@ Json BodyOf(const SecurityGroupSpec& spec) {
 Json BodyOf(const NetworkSpec& spec) {
   Json body = Begin(spec.location, spec.tags);
   body["properties"]["addressSpace"]["addressPrefixes"] = Json::array({spec.range});
-  body["properties"]["subnets"] =
-      Json::array({{{"name", spec.subnet}, {"properties", {{"addressPrefix", spec.range}}}}});
+  // The machine's own address is its way out. The one that Azure gave by itself, shared and liable
+  // to change, is going away:
+  // https://learn.microsoft.com/azure/virtual-network/ip-services/default-outbound-access
+  body["properties"]["subnets"] = Json::array(
+      {{{"name", spec.subnet},
+        {"properties", {{"addressPrefix", spec.range}, {"defaultOutboundAccess", false}}}}});
   return body;
 }
 

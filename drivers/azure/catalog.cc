@@ -215,6 +215,13 @@ absl::StatusOr<Choice> CheckSettings(const common::CallScope& call, const AzureA
       return NoSuchChoice(kGroupFlag, "resource group", settings.resource_group, std::move(groups));
     }
   }
+  if (settings.network.empty() && !settings.public_ip) {
+    return PreCreateCheckFailed(absl::StrCat(
+        "--", kNoPublicIpFlag,
+        ": nobody could reach the machine, nor it a registry, in a network of its own; "
+        "name one with a way in and a NAT gateway by --",
+        kNetworkFlag));
+  }
   if (!settings.network.empty()) DM_RETURN_IF_ERROR(CheckNetwork(call, api, settings));
   return Choose(call, api, settings);
 }

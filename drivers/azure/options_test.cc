@@ -46,6 +46,7 @@ class AzureOptions final : public AzureCloud {
          {"there is no image"}},
         {"Group", {Option(kGroupFlag, "none")}, {"there are shared"}},
         {"Vnet", {Option(kNetworkFlag, "hub:other")}, {"has no virtual network other"}},
+        {"NoPublicIp", {BoolOption(kNoPublicIpFlag, true)}, {"--azure-vnet"}},
         {"Subnet", {Option(kNetworkFlag, "hub:corp")}, {"there are machines"}, "--azure-subnet"},
     };
   }

@@ -60,10 +60,11 @@ std::vector<ApiDescription> Descriptions() {
   }));
   take(Amended(path("network-2016-09-01-publicIpAddress.swagger2"),
                [](Json& document) { document.merge_patch(Json::parse(kStandardAddresses)); }));
+  take(Amended(path("network-2016-09-01-virtualNetwork.swagger2"),
+               [](Json& document) { document.merge_patch(Json::parse(kPrivateSubnets)); }));
   for (const char* const name :
        {"disk-2019-03-01.openapi3", "network-2016-09-01-networkInterface.swagger2",
-        "network-2016-09-01-networkSecurityGroup.swagger2",
-        "network-2016-09-01-virtualNetwork.swagger2", "resources-2019-08-01.openapi3",
+        "network-2016-09-01-networkSecurityGroup.swagger2", "resources-2019-08-01.openapi3",
         "subscriptions-2015-11-01.swagger2"}) {
     take(ApiDescription::Load(path(name)));
   }
@@ -163,7 +164,7 @@ std::string FakeAzure::Begin(std::function<void()> finish, Json error) {
 std::string FakeAzure::UrlOf(absl::string_view kind, absl::string_view id) {
   const std::string host = std::exchange(mislead_, false) ? "https://192.0.2.1" : url();
   return absl::StrCat(host, "/subscriptions/", kSubscription, "/", kind, "/", id,
-                      "?api-version=2022-11-01");
+                      "?api-version=2024-07-01");
 }
 
 Response FakeAzure::GetSubscription(const Request&) {

@@ -191,7 +191,7 @@ Response FakeAzure::ListMachines(const Request& request) {
     const size_t mine = number++;
     if (mine < begin) continue;
     if (mine == begin + kPageSize) {
-      page["nextLink"] = absl::StrCat(url(), request.path, "?api-version=2022-11-01",
+      page["nextLink"] = absl::StrCat(url(), request.path, "?api-version=2024-07-01",
                                       power_only ? "&statusOnly=true" : "", "&%24skiptoken=", mine);
       break;
     }

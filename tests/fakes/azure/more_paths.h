@@ -57,6 +57,14 @@ inline constexpr char kStandardAddresses[] = R"json({
   }}}
 })json";
 
+/// Merged into the description of networks, which is older than private subnets.
+/// https://learn.microsoft.com/azure/templates/microsoft.network/change-log/virtualnetworks/subnets
+inline constexpr char kPrivateSubnets[] = R"json({
+  "definitions": {"SubnetPropertiesFormat": {"properties": {
+    "defaultOutboundAccess": {"type": "boolean"}
+  }}}
+})json";
+
 /// Added to the parameters of kMachineList: what the description's version has not yet, and what is
 /// only in the links to further pages.
 /// https://learn.microsoft.com/rest/api/compute/virtual-machines/list-all
