@@ -75,7 +75,7 @@ absl::Status ExoscaleDriver::Init(const DriverEnvironment&) {
 
 absl::StatusOr<std::shared_ptr<ExoscaleApi>> ExoscaleDriver::AccountIn(const Options& options,
                                                                        absl::string_view zone) {
-  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options, zone));
+  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options, environment_, zone));
   return accounts_.Of(
       absl::StrCat(credentials.endpoint, "\n", credentials.key, "\n", credentials.secret), [&] {
         return std::make_shared<ExoscaleApi>(*http_, credentials.endpoint, credentials.key,
@@ -88,7 +88,7 @@ absl::StatusOr<std::shared_ptr<ExoscaleApi>> ExoscaleDriver::AccountOf(const Opt
 }
 
 absl::Status ExoscaleDriver::Validate(Options& options) const {
-  return ReadCredentials(options).status();
+  return ReadCredentials(options, environment_).status();
 }
 
 absl::Status ExoscaleDriver::PreCreateCheck(DriverCall& call, const MachineSpec& machine) {

@@ -4,11 +4,13 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "drivers/exoscale/exoscale_api.h"
 #include "drivers/exoscale/machine_instance.h"
 #include "drivers/sdk/cloud/accounts.h"
+#include "drivers/sdk/cloud/host_files.h"
 #include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/driver.h"
 #include "services/common/http/http_client.h"
@@ -18,9 +20,10 @@ namespace machine::driver::exoscale {
 class ExoscaleDriver final : public InstanceDriver<ExoscaleApi, Instance> {
  public:
   // The API has one way to stop: the guest is asked, and powered off when it does not obey.
-  explicit ExoscaleDriver(Timing timing = {})
+  explicit ExoscaleDriver(Timing timing = {}, Environment environment = ProcessEnvironment)
       : InstanceDriver({.provider = "Exoscale", .kill = "stop"}, timing.poll, timing.grace),
-        timing_(timing) {}
+        timing_(timing),
+        environment_(std::move(environment)) {}
 
   DriverInfo info() const override;
   Flags flags() const override;
@@ -52,6 +55,7 @@ class ExoscaleDriver final : public InstanceDriver<ExoscaleApi, Instance> {
                                                          absl::string_view zone);
 
   const Timing timing_;
+  const Environment environment_;
   std::unique_ptr<common::HttpClient> http_;
   Accounts<ExoscaleApi> accounts_;
 };

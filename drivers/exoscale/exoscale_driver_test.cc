@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "drivers/sdk/cloud/names.h"
 #include "drivers/sdk/conformance/cloud_options_suite.h"
 #include "drivers/sdk/conformance/cloud_suite.h"
+#include "services/common/file/file.h"
 #include "tests/fakes/exoscale/fake_exoscale.h"
 
 namespace machine::driver::exoscale {
@@ -125,6 +127,7 @@ class ExoscaleCloud final : public CloudOf<FakeExoscale, ExoscaleDriver> {
         {"RetiredEndpoint",
          {Option(kUrlFlag, "https://api.exoscale.ch/compute")},
          {"has shut down; leave --exoscale-url"}},
+        {"RetiredVersion", {Option(kUrlFlag, "https://api.exoscale.com/v1")}, {"has shut down"}},
     };
   }
   static std::vector<BadOptionRow> BadOptions() {
@@ -267,6 +270,54 @@ TEST_F(ExoscaleDriverTest, AMachineThatWasImportedIsKnownByItsId) {
   EXPECT_TRUE(driver_.Remove(*Call(), imported).ok());
   EXPECT_THAT(fake_.InstanceNames(), IsEmpty());
   EXPECT_THAT(fake_.KeyNames(), ElementsAre(UidTag(kTestUid)));
+}
+
+class HostCredentialsTest : public testing::Test {
+ protected:
+  // Credentials of a create that names none, where exo has left `file`.
+  absl::StatusOr<Credentials> Of(absl::string_view file, std::vector<OptionValue> given = {}) {
+    EXPECT_TRUE(common::WriteFileAtomically(path_, file, 0600).ok());
+    const auto options = MakeOptions(driver_, given);
+    if (!options.ok()) return options.status();
+    return ReadCredentials(*options, environment_);
+  }
+
+  const std::string path_ = absl::StrCat(testing::TempDir(), "/exoscale.toml");
+  const Environment environment_ = [this](const char* name) {
+    return name == absl::string_view("EXOSCALE_CONFIG") ? std::make_optional(path_) : std::nullopt;
+  };
+  const ExoscaleDriver driver_{FastTiming<Timing>(), environment_};
+  static constexpr char kFile[] =
+      "defaultaccount = \"b\"\n[[accounts]]\n  name = \"a\"\n  key = \"EXOa\"\n"
+      "  secret = \"sa\"\n[[accounts]]\n  name = \"b\"\n  key = \"EXOb\"\n  secret = \"sb\"\n"
+      "[[accounts]]\n  name = \"c\"\n  key = \"EXOc\"\n  secretcommand = [\"pass\"]\n";
+};
+
+TEST_F(HostCredentialsTest, AreThoseOfExo) {
+  const auto usual = Of(kFile);
+  ASSERT_TRUE(usual.ok()) << usual.status();
+  EXPECT_EQ(usual->key, "EXOb");
+  EXPECT_EQ(usual->secret, "sb");
+  EXPECT_EQ(usual->endpoint, "https://api-ch-gva-2.exoscale.com/v2");
+  const auto named = Of(kFile, {Option(kAccountFlag, "a")});
+  ASSERT_TRUE(named.ok()) << named.status();
+  EXPECT_EQ(named->key, "EXOa");
+  const auto given = Of(kFile, {SecretOption(kKeyFlag, "EXOx"), SecretOption(kSecretFlag, "sx")});
+  ASSERT_TRUE(given.ok()) << given.status();
+  EXPECT_EQ(given->key, "EXOx");
+}
+
+TEST_F(HostCredentialsTest, WithoutAnyTheErrorSaysWhereTheyMayBe) {
+  const absl::Status none = Of("").status();
+  EXPECT_EQ(none.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(none.message()),
+              testing::AllOf(HasSubstr("--exoscale-api-key"), HasSubstr("exo config")));
+  EXPECT_THAT(std::string(Of(kFile, {Option(kAccountFlag, "z")}).status().message()),
+              HasSubstr("--exoscale-account: there is no account \"z\""));
+  EXPECT_THAT(std::string(Of(kFile, {Option(kAccountFlag, "c")}).status().message()),
+              HasSubstr("not both a key and a secret"));
+  EXPECT_THAT(std::string(Of(kFile, {SecretOption(kKeyFlag, "EXOx")}).status().message()),
+              HasSubstr("--exoscale-api-secret-key"));
 }
 
 TEST(ShortNameTest, IsWhatTheOriginalTook) {

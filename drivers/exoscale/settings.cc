@@ -1,6 +1,7 @@
 #include "drivers/exoscale/settings.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -42,20 +43,22 @@ constexpr Retired kRetired[] = {
 
 // The CloudStack API that the original spoke.
 bool IsRetiredUrl(absl::string_view url) {
-  return absl::StrContains(url, "/compute") || absl::StrContains(url, "exoscale.ch");
+  return absl::StrContains(url, "/compute") || absl::StrContains(url, "exoscale.ch") ||
+         absl::StrContains(url, "exoscale.com/v1");
 }
 
 Flags& AddAccountFlags(Flags& flags) {
   return flags.String(kKeyFlag)
-      .Usage("API key")
+      .Usage("API key (default: that of exo's configuration on the driver's host)")
       .Env("EXOSCALE_API_KEY")
       .Secret()
-      .Required()
       .String(kSecretFlag)
       .Usage("Secret of the API key")
       .Env("EXOSCALE_API_SECRET")
       .Secret()
-      .Required()
+      .String(kAccountFlag)
+      .Usage("Account of exo's configuration to take where there is no key (default: its default)")
+      .Env("EXOSCALE_ACCOUNT")
       .String(kUrlFlag)
       .Usage("URL of the API; {zone} stands for the zone")
       .Env("EXOSCALE_ENDPOINT")
@@ -137,6 +140,41 @@ bool HasSpace(absl::string_view text) {
                      [](unsigned char c) { return absl::ascii_isspace(c) || c == ','; });
 }
 
+// Where exo keeps its accounts; empty for nowhere.
+std::string ExoFile(const Environment& environment) {
+  if (const auto given = environment("EXOSCALE_CONFIG"); given.has_value()) return *given;
+  std::optional<std::string> folder = environment("XDG_CONFIG_HOME");
+  const std::optional<std::string> home = environment("HOME");
+  if (!folder.has_value() && home.has_value()) folder = absl::StrCat(*home, "/.config");
+  return folder.has_value() ? absl::StrCat(*folder, "/exoscale/exoscale.toml") : "";
+}
+
+absl::Status ReadExoAccount(const Environment& environment, std::string account,
+                            Credentials& credentials) {
+  const std::string path = ExoFile(environment);
+  const absl::StatusOr<std::vector<FileSection>> sections = ReadSections(path);
+  if (!sections.ok()) return BadOption(kKeyFlag, sections.status().message());
+  const bool by_name = !account.empty();
+  if (!by_name && !sections->empty()) account = sections->front().Get("defaultaccount");
+  for (const FileSection& section : *sections) {
+    if (section.name != "accounts" || section.Get("name") != account) continue;
+    credentials.key = section.Get("key");
+    credentials.secret = section.Get("secret");
+    if (!credentials.key.empty() && !credentials.secret.empty()) return absl::OkStatus();
+    return BadOption(kKeyFlag, absl::StrCat("account \"", account, "\" of ", path,
+                                            " has not both a key and a secret in clear; give them "
+                                            "with --",
+                                            kSecretFlag));
+  }
+  if (by_name) {
+    return BadOption(kAccountFlag, absl::StrCat("there is no account \"", account, "\" in ", path,
+                                                " of the driver's host"));
+  }
+  return BadOption(kKeyFlag, absl::StrCat("there is no key: give one with --", kSecretFlag,
+                                          " (EXOSCALE_API_KEY, EXOSCALE_API_SECRET), or run \"exo "
+                                          "config\" on the driver's host"));
+}
+
 absl::Status ReadLabels(const Options& options, Settings& settings) {
   for (const std::string& given : options.GetList(kLabelFlag)) {
     const std::pair<std::string, std::string> label =
@@ -203,7 +241,8 @@ absl::StatusOr<Settings> ReadSettings(const Options& options) {
   return settings;
 }
 
-absl::StatusOr<Credentials> ReadCredentials(const Options& options, absl::string_view zone) {
+absl::StatusOr<Credentials> ReadCredentials(const Options& options, const Environment& environment,
+                                            absl::string_view zone) {
   DM_ASSIGN_OR_RETURN(const Settings settings, ReadSettings(options));
   std::string url = options.GetString(kUrlFlag);
   // PreCreateCheck refuses it; machines that were imported still have it.
@@ -214,6 +253,13 @@ absl::StatusOr<Credentials> ReadCredentials(const Options& options, absl::string
   if (!absl::EndsWith(credentials.endpoint, "/v2")) absl::StrAppend(&credentials.endpoint, "/v2");
   credentials.key = options.GetSecret(kKeyFlag);
   credentials.secret = options.GetSecret(kSecretFlag);
+  if (credentials.key.empty() && credentials.secret.empty()) {
+    DM_RETURN_IF_ERROR(ReadExoAccount(environment, options.GetString(kAccountFlag), credentials));
+  }
+  if (credentials.key.empty()) return BadOption(kKeyFlag, "a secret is nothing without its key");
+  if (credentials.secret.empty()) {
+    return BadOption(kSecretFlag, "a key is nothing without its secret");
+  }
   // It goes into a header with commas in it.
   if (HasSpace(credentials.key)) {
     return BadOption(kKeyFlag, "a key has no spaces, commas or line ends in it");

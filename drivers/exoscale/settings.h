@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "drivers/sdk/cloud/host_files.h"
 #include "drivers/sdk/driver.h"
 
 namespace machine::driver::exoscale {
@@ -17,6 +18,7 @@ namespace machine::driver::exoscale {
 inline constexpr absl::string_view kUrlFlag = "exoscale-url";
 inline constexpr absl::string_view kKeyFlag = "exoscale-api-key";
 inline constexpr absl::string_view kSecretFlag = "exoscale-api-secret-key";
+inline constexpr absl::string_view kAccountFlag = "exoscale-account";
 inline constexpr absl::string_view kZoneFlag = "exoscale-availability-zone";
 inline constexpr absl::string_view kProfileFlag = "exoscale-instance-profile";
 inline constexpr absl::string_view kImageFlag = "exoscale-image";
@@ -73,8 +75,12 @@ Flags ExoscaleFlags();
 /// Reads options. Errors: BadOption().
 absl::StatusOr<Settings> ReadSettings(const Options& options);
 
-/// The account of the options, in their zone or in `zone`. Errors: BadOption().
-absl::StatusOr<Credentials> ReadCredentials(const Options& options, absl::string_view zone = "");
+/// The account of the options, in their zone or in `zone`. Where they have no key it is that of
+/// exo, Exoscale's own tool, on the driver's host: the account that kAccountFlag names, else its
+/// default one, in EXOSCALE_CONFIG or exoscale/exoscale.toml of the folder of configurations.
+/// Errors: BadOption().
+absl::StatusOr<Credentials> ReadCredentials(const Options& options, const Environment& environment,
+                                            absl::string_view zone = "");
 
 /// Values that Exoscale no longer has. Errors: PreCreateCheckFailed() with what to use instead.
 absl::Status CheckRetiredValues(const Options& options);

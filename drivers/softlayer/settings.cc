@@ -41,16 +41,17 @@ constexpr Retired kRetired[] = {
 
 Flags& AddAccountFlags(Flags& flags) {
   return flags.String(kUserFlag)
-      .Usage("User name of the account; \"apikey\" for a key of IBM Cloud IAM")
+      .Usage(
+          "User name of the account; \"apikey\" for a key of IBM Cloud IAM (default: that of slcli "
+          "on the driver's host)")
       .Env("SOFTLAYER_USER")
       .Env("SL_USERNAME")
-      .Required()
+      .Env("SOFTLAYER_USERNAME")
       .String(kApiKeyFlag)
       .Usage("API key of the user")
       .Env("SOFTLAYER_API_KEY")
       .Env("SL_API_KEY")
       .Secret()
-      .Required()
       .String(kDomainFlag)
       .Usage("Domain name of the machine")
       .Env("SOFTLAYER_DOMAIN")
@@ -183,6 +184,22 @@ absl::Status ReadTags(const Options& options, Settings& settings) {
   return absl::OkStatus();
 }
 
+// https://softlayer-python.readthedocs.io/en/latest/config_file/
+absl::Status ReadSlcliFile(const Environment& environment, Credentials& credentials) {
+  const std::string path = absl::StrCat(environment("HOME").value_or(""), "/.softlayer");
+  const absl::StatusOr<std::vector<FileSection>> sections = ReadSections(path);
+  if (!sections.ok()) return BadOption(kUserFlag, sections.status().message());
+  for (const FileSection& section : *sections) {
+    if (section.name != "softlayer") continue;
+    credentials.user = section.Get("username");
+    credentials.api_key = section.Get("api_key");
+  }
+  if (!credentials.user.empty() || !credentials.api_key.empty()) return absl::OkStatus();
+  return BadOption(kUserFlag, absl::StrCat("there is no user: give one with --", kApiKeyFlag,
+                                           " (SOFTLAYER_USER, SOFTLAYER_API_KEY), or run \"slcli "
+                                           "setup\" on the driver's host"));
+}
+
 absl::Status ReadBilling(const Options& options, Settings& settings) {
   const bool monthly = options.GetBool(kMonthlyFlag);
   if (monthly && options.GetBool(kHourlyFlag)) {
@@ -231,7 +248,8 @@ absl::StatusOr<Settings> ReadSettings(const Options& options) {
   return settings;
 }
 
-absl::StatusOr<Credentials> ReadCredentials(const Options& options) {
+absl::StatusOr<Credentials> ReadCredentials(const Options& options,
+                                            const Environment& environment) {
   Credentials credentials;
   std::string url = options.GetString(kEndpointFlag);
   if (url.empty()) url = std::string(kDefaultEndpoint);
@@ -245,6 +263,13 @@ absl::StatusOr<Credentials> ReadCredentials(const Options& options) {
   }
   credentials.user = options.GetString(kUserFlag);
   credentials.api_key = options.GetSecret(kApiKeyFlag);
+  if (credentials.user.empty() && credentials.api_key.empty()) {
+    DM_RETURN_IF_ERROR(ReadSlcliFile(environment, credentials));
+  }
+  if (credentials.user.empty()) return BadOption(kUserFlag, "a key is nothing without its user");
+  if (credentials.api_key.empty()) {
+    return BadOption(kApiKeyFlag, "a user is nothing without an API key");
+  }
   // They go into a header, with a colon between them.
   if (credentials.user.find_first_of(": \t\r\n") != std::string::npos) {
     return BadOption(kUserFlag, "a user name has no colons, spaces or line ends in it");

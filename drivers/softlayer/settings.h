@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "drivers/sdk/cloud/host_files.h"
 #include "drivers/sdk/driver.h"
 
 namespace machine::driver::softlayer {
@@ -69,7 +70,9 @@ Flags SoftLayerFlags();
 
 /// Reads options. Errors: BadOption().
 absl::StatusOr<Settings> ReadSettings(const Options& options);
-absl::StatusOr<Credentials> ReadCredentials(const Options& options);
+/// Where the options have no key it is that of slcli, IBM's own tool, on the driver's host
+/// (~/.softlayer).
+absl::StatusOr<Credentials> ReadCredentials(const Options& options, const Environment& environment);
 
 /// Whether the image is an image template of the account, by its globalIdentifier, and no code.
 bool IsImageTemplate(absl::string_view image);

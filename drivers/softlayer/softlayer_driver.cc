@@ -40,7 +40,7 @@ absl::Status SoftLayerDriver::Init(const DriverEnvironment&) {
 }
 
 absl::StatusOr<std::shared_ptr<SoftLayerApi>> SoftLayerDriver::AccountOf(const Options& options) {
-  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options));
+  DM_ASSIGN_OR_RETURN(const Credentials credentials, ReadCredentials(options, environment_));
   return accounts_.Of(
       absl::StrCat(credentials.endpoint, "\n", credentials.user, "\n", credentials.api_key), [&] {
         return std::make_shared<SoftLayerApi>(*http_, credentials.endpoint, credentials.user,
@@ -49,7 +49,7 @@ absl::StatusOr<std::shared_ptr<SoftLayerApi>> SoftLayerDriver::AccountOf(const O
 }
 
 absl::Status SoftLayerDriver::Validate(Options& options) const {
-  DM_RETURN_IF_ERROR(ReadCredentials(options).status());
+  DM_RETURN_IF_ERROR(ReadCredentials(options, environment_).status());
   return ReadSettings(options).status();
 }
 

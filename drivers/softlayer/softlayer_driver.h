@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "drivers/sdk/cloud/accounts.h"
+#include "drivers/sdk/cloud/host_files.h"
 #include "drivers/sdk/cloud/instance_driver.h"
 #include "drivers/sdk/driver.h"
 #include "drivers/softlayer/machine_instance.h"
@@ -17,7 +19,7 @@ namespace machine::driver::softlayer {
 
 class SoftLayerDriver final : public InstanceDriver<SoftLayerApi, Guest> {
  public:
-  explicit SoftLayerDriver(Timing timing = {})
+  explicit SoftLayerDriver(Timing timing = {}, Environment environment = ProcessEnvironment)
       : InstanceDriver({.provider = "SoftLayer",
                         .instance = "virtual guest",
                         .start = "powerOn",
@@ -25,7 +27,8 @@ class SoftLayerDriver final : public InstanceDriver<SoftLayerApi, Guest> {
                         .kill = "powerOff",
                         .reboot = "rebootSoft"},
                        timing.poll, timing.grace),
-        timing_(timing) {}
+        timing_(timing),
+        environment_(std::move(environment)) {}
 
   DriverInfo info() const override;
   Flags flags() const override;
@@ -55,6 +58,7 @@ class SoftLayerDriver final : public InstanceDriver<SoftLayerApi, Guest> {
                            const MachineSpec& machine) override;
 
   const Timing timing_;
+  const Environment environment_;
   std::unique_ptr<common::HttpClient> http_;
   Accounts<SoftLayerApi> accounts_;
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "drivers/sdk/conformance/cloud_suite.h"
 #include "drivers/softlayer/machine_instance.h"
 #include "drivers/softlayer/settings.h"
+#include "services/common/file/file.h"
 #include "services/common/status/status.h"
 #include "tests/fakes/softlayer/fake_softlayer.h"
 
@@ -391,7 +393,54 @@ TEST(CredentialsTest, TheOriginalsEndpointBecomesTodays) {
                                             Option("softlayer-domain", "example.com"),
                                             Option(kEndpointFlag, "api.softlayer.com/rest/v3")});
   ASSERT_TRUE(options.ok()) << options.status();
-  EXPECT_EQ(ReadCredentials(*options)->endpoint, "https://api.softlayer.com/rest/v3.1");
+  EXPECT_EQ(ReadCredentials(*options, ProcessEnvironment)->endpoint,
+            "https://api.softlayer.com/rest/v3.1");
+}
+
+class HostCredentialsTest : public testing::Test {
+ protected:
+  // Credentials of a create that names none, where slcli has left `file`.
+  absl::StatusOr<Credentials> Of(absl::string_view file, std::vector<OptionValue> more = {}) {
+    EXPECT_TRUE(common::WriteFileAtomically(absl::StrCat(home_, "/.softlayer"), file, 0600).ok());
+    more.push_back(Option("softlayer-domain", "example.com"));
+    const auto options = MakeOptions(driver_, more);
+    if (!options.ok()) return options.status();
+    return ReadCredentials(*options, environment_);
+  }
+
+  const std::string home_ = testing::TempDir();
+  const Environment environment_ = [this](const char* name) {
+    return name == absl::string_view("HOME") ? std::make_optional(home_) : std::nullopt;
+  };
+  const SoftLayerDriver driver_{FastTiming<Timing>(), environment_};
+};
+
+TEST_F(HostCredentialsTest, AreThoseOfSlcli) {
+  const auto credentials =
+      Of("[softlayer]\nusername = SL1\napi_key = abc\nendpoint_url = https://x/xmlrpc/v3.1\n");
+  ASSERT_TRUE(credentials.ok()) << credentials.status();
+  EXPECT_EQ(credentials->user, "SL1");
+  EXPECT_EQ(credentials->api_key, "abc");
+  EXPECT_EQ(credentials->endpoint, "https://api.softlayer.com/rest/v3.1");
+  const auto given = Of("[softlayer]\nusername = SL1\napi_key = abc\n",
+                        {Option(kUserFlag, "u"), SecretOption(kApiKeyFlag, "k")});
+  ASSERT_TRUE(given.ok()) << given.status();
+  EXPECT_EQ(given->user, "u");
+}
+
+TEST_F(HostCredentialsTest, WithoutAnyTheErrorSaysWhereTheyMayBe) {
+  const absl::Status none = Of("[other]\nusername = SL1\n").status();
+  EXPECT_EQ(none.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(none.message()),
+              testing::AllOf(HasSubstr("--softlayer-user"), HasSubstr("slcli setup")));
+  EXPECT_THAT(std::string(Of("[softlayer]\nusername = SL1\n").status().message()),
+              HasSubstr("--softlayer-api-key"));
+  // Half of what is given is not completed by another account's half.
+  EXPECT_THAT(std::string(Of("[softlayer]\nusername = SL1\napi_key = abc\n",
+                             {SecretOption(kApiKeyFlag, "k")})
+                              .status()
+                              .message()),
+              HasSubstr("--softlayer-user"));
 }
 
 TEST(BillingTest, IsByTheHourUnlessSomebodySaysOtherwise) {
