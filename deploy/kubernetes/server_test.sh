@@ -9,6 +9,11 @@ tools=${MACHINE_KUBERNETES:-/nonexistent}
 for program in kubectl etcd kube-apiserver; do
   [ -x "$tools/$program" ] || { echo "skipped: needs $program (deploy/kubernetes/tools.sh)"; exit 0; }
 done
+# In a network of its own every port is free.
+if [ -z "${IN_OWN_NETWORK:-}" ]; then
+  IN_OWN_NETWORK=1 exec unshare --net "./$(basename "${BASH_SOURCE[0]}")"
+fi
+ip link set lo up
 work=$(mktemp -d)
 pids=()
 clean_up() {
@@ -33,11 +38,7 @@ await() {
   done
 }
 
-free_port() {
-  /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-etcd=http://127.0.0.1:$(free_port) peer=http://127.0.0.1:$(free_port) port=$(free_port)
+etcd=http://127.0.0.1:2379 peer=http://127.0.0.1:2380 port=6443
 "$tools/etcd" --data-dir "$work/etcd" --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
   --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "default=$peer" \
   --unsafe-no-fsync >"$work/etcd.log" 2>&1 &
@@ -45,6 +46,7 @@ pids+=($!)
 openssl genrsa -out "$work/accounts.key" 2048 2>/dev/null
 echo "test-token,admin,1,system:masters" >"$work/tokens.csv"
 "$tools/kube-apiserver" --etcd-servers "$etcd" --bind-address 127.0.0.1 --secure-port "$port" \
+  --advertise-address 192.0.2.1 \
   --cert-dir "$work/certs" --token-auth-file "$work/tokens.csv" --authorization-mode RBAC \
   --service-account-key-file "$work/accounts.key" --service-account-signing-key-file "$work/accounts.key" \
   --service-account-issuer https://test --service-cluster-ip-range 10.0.0.0/24 \
