@@ -59,15 +59,23 @@ constexpr OptionSpec kOptions[] = {
      .value = "URL",
      .variable = "MACHINE_STORE",
      .sample = "postgres://machine@db.example.org/machine?sslrootcert=/etc/docker-machine/db.pem",
-     .help = "Keep the state in a PostgreSQL database, which several orchestrators may share: "
-             "postgres://USER@HOST:PORT/DATABASE?sslrootcert=FILE (default a SQLite file below the "
-             "storage path). All on one database need the same file server/sealing.key. No "
-             "password on a command line or in a configuration file: use $PGPASSFILE, $PGPASSWORD, "
-             "the variable or --store-file"},
+     .help =
+         "Keep the state in a PostgreSQL database, which several orchestrators may share: "
+         "postgres://USER@HOST:PORT/DATABASE?sslrootcert=FILE (default a SQLite file below the "
+         "storage path). All on one database need the same file server/sealing.key, or the same "
+         "--passphrase-file. No password on a command line or in a configuration file: use "
+         "$PGPASSFILE, $PGPASSWORD, "
+         "the variable or --store-file"},
     {.name = "store-file",
      .value = "PATH",
      .sample = "/etc/docker-machine/store.url",
      .help = "Read that URL, maybe with a password, from a file that only you can read"},
+    {.name = "passphrase-file",
+     .value = "PATH",
+     .sample = "/etc/docker-machine/passphrase",
+     .help = "Seal secrets in the store under the passphrase that this file holds, which only you "
+             "or root may read, instead of with the key in server/sealing.key. For a store that is "
+             "there already: see machine-orchestrator store --help, rotate-key"},
     {.name = "lease-time",
      .value = "DURATION",
      .sample = "30s",
@@ -128,6 +136,12 @@ constexpr OptionSpec kOptions[] = {
      .sample = "19776h",
      .help = "How long the certificates last that docker-machine driver enroll gives to drivers; "
              "they are renewed while a third of that is left (default 19776h, 824 days)"},
+    {.name = "drain-limit",
+     .value = "DURATION",
+     .sample = "10s",
+     .help = "How long sessions (ssh, scp, tunnels) may go on after SIGTERM, while new calls are "
+             "for another orchestrator; a second signal ends them at once. Less than the time "
+             "after which a service manager kills (default 10s)"},
     {.name = "metrics-address",
      .value = "ADDRESS",
      .sample = "127.0.0.1:7678",
@@ -143,7 +157,8 @@ constexpr OptionSpec kOptions[] = {
 constexpr common::OptionTable kTable = {"machine-orchestrator", "MACHINE_ORCHESTRATOR_", kOptions};
 
 constexpr char kHelpHead[] = R"(Usage: machine-orchestrator [OPTIONS]
-       machine-orchestrator store backup|restore|migrate   See store --help
+       machine-orchestrator store backup|restore|migrate|rotate-key
+                                                           See store --help
        machine-orchestrator user token USER                See user --help
        machine-orchestrator health [OPTIONS]               Ask the one that serves with the same
                                                            options whether it does: exit status 0
@@ -233,6 +248,7 @@ absl::Status SetOption(Config& config, const Option& option) {
   const std::pair<absl::string_view, std::string*> texts[] = {
       {"storage-path", &config.storage_path},
       {"libexec-dir", &config.libexec_dir},
+      {"passphrase-file", &config.passphrase_file},
       {"listen", &config.listen},
       {"tls-cert", &config.tls_cert},
       {"tls-key", &config.tls_key},
@@ -255,6 +271,7 @@ absl::Status SetOption(Config& config, const Option& option) {
   if (name == "listen-plaintext") return SetPlaintext(option, config);
   if (name == "idle-exit") return SetDuration(option, absl::ZeroDuration(), config.idle_exit);
   if (name == "lease-time") return SetDuration(option, kMinLeaseTime, config.lease_time);
+  if (name == "drain-limit") return SetDuration(option, absl::ZeroDuration(), config.drain_limit);
   if (name == "driver-cert-lifetime") {
     return SetDuration(option, kMinDriverCertLifetime, config.driver_cert_lifetime);
   }
@@ -389,6 +406,7 @@ absl::StatusOr<Config> ConfigReader::Read() {
 
 absl::Status CheckFiles(const Config& config) {
   const std::pair<absl::string_view, absl::string_view> files[] = {
+      {"passphrase-file", config.passphrase_file},
       {"tls-cert", config.tls_cert},
       {"tls-key", config.tls_key},
       {"client-ca", config.client_ca},

@@ -32,6 +32,8 @@ struct Config {
   std::string libexec_dir;
   /// The database that this orchestrator shares with others; none: a file in server_dir().
   std::optional<PostgresAddress> store;
+  /// A file with the passphrase under which the store's secrets are sealed; empty for key_path().
+  std::string passphrase_file;
   /// "HOST:PORT" for clients elsewhere, with TLS both ways; empty for none.
   std::string listen;
   /// More names and addresses by which they reach it.
@@ -53,6 +55,8 @@ struct Config {
   absl::Duration lease_time = absl::Seconds(30);
   /// How long the certificates last that it issues to drivers elsewhere; zero for as long as usual.
   absl::Duration driver_cert_lifetime = absl::ZeroDuration();
+  /// How long sessions, and operations where that was asked for, may go on when it is told to end.
+  absl::Duration drain_limit = absl::Seconds(10);
 
   std::string server_dir() const { return storage_path + "/server"; }
   std::string store_path() const { return server_dir() + "/store.db"; }

@@ -132,7 +132,7 @@ TEST(ConfigTest, TheSampleIsTheTableAndGoodWithEveryLineOn) {
   ASSERT_TRUE(config.ok()) << config.status() << all_on;
   EXPECT_EQ(config->tls_names.size(), 2U);
   EXPECT_EQ(config->provisioner, "provisioner.example.org:7701");
-  EXPECT_THAT(std::string(CheckFiles(*config).message()), HasSubstr("tls-cert: /etc/"));
+  EXPECT_THAT(std::string(CheckFiles(*config).message()), HasSubstr("passphrase-file: /etc/"));
 }
 
 TEST(ConfigTest, AReloadSaysWhatWaitsForTheNextStart) {

@@ -84,7 +84,8 @@ constexpr absl::Duration kRefreshInterval = absl::Seconds(15);
 constexpr absl::Duration kReaperInterval = absl::Seconds(5);
 constexpr absl::Duration kHousekeepingInterval = absl::Seconds(30);
 constexpr absl::Duration kDriverIdle = absl::Minutes(10);
-constexpr absl::Duration kShutdownGrace = absl::Seconds(10);
+constexpr absl::Duration kRefreshLimit = absl::Seconds(10);
+constexpr absl::Duration kCallGrace = absl::Seconds(1);
 
 // What the process waits for: a signal, the Shutdown call, or idleness.
 class StopRequest {
@@ -170,14 +171,22 @@ class Orchestrator {
   void Stop(bool drain) {
     log_.Info("shutting down");
     unlink(config_.info_path().c_str());
-    if (drain) engine_->WaitUntilIdle(kShutdownGrace);
+    if (drain) engine_->WaitUntilIdle(config_.drain_limit);
     refresher_->Stop();
     reaper_->Stop();
     cert_keeper_->Stop();
     identity_keeper_->Stop();
     hub_->EndAll();
     engine_->Stop();
-    server_->Shutdown(absl::Seconds(1));
+    // Operations go on elsewhere or later; sessions can do neither. New calls are refused from
+    // here.
+    const int64_t sessions = sessions_service_->open();
+    if (sessions > 0) {
+      log_.Info("waiting for sessions to end",
+                {{"sessions", absl::StrCat(sessions)},
+                 {"limit", absl::FormatDuration(config_.drain_limit)}});
+    }
+    server_->Shutdown(sessions > 0 ? config_.drain_limit : kCallGrace);
     supervisor_->Shutdown();
     store_.reset();
   }
@@ -194,7 +203,10 @@ class Orchestrator {
     } else {
       DM_ASSIGN_OR_RETURN(store_, SqliteStore::Open(config_.store_path(), clock_));
     }
-    DM_ASSIGN_OR_RETURN(SecretVault vault, SecretVault::LoadOrCreate(config_.key_path(), *store_));
+    DM_ASSIGN_OR_RETURN(
+        SecretVault vault,
+        SecretVault::LoadOrCreate(
+            {.key_path = config_.key_path(), .passphrase_path = config_.passphrase_file}, *store_));
     vault_.emplace(std::move(vault));
     certificates_ = std::make_unique<Certificates>(*store_, *vault_, clock_);
     if (config_.private_mode) folder_ = std::make_unique<MachineFolder>(config_.storage_path);
@@ -283,7 +295,7 @@ class Orchestrator {
     engine_->SetOnDone([this](const std::string& uid) {
       const MachinePointer machine = index_.FindByUid(uid);
       if (machine != nullptr && machine->machine.has_last_error()) {
-        refresher_->Refresh({machine}, kShutdownGrace, [] {});
+        refresher_->Refresh({machine}, kRefreshLimit, [] {});
       }
     });
     store_->SetListener([this](const StoreChanges& changes) {

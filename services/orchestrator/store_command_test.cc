@@ -2,11 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -68,6 +71,9 @@ INSTANTIATE_TEST_SUITE_P(
         {"UnknownVerb", {"copy"}, "store: \"copy\" is not understood"},
         {"NoFile", {"backup"}, "store backup needs one file"},
         {"TwoFiles", {"restore", "a", "b"}, "store restore needs one file"},
+        {"UnknownTarget", {"rotate-key", "to-stone"}, "to-passphrase FILE, or to-key-file"},
+        {"NoPassphrase", {"rotate-key", "to-passphrase"}, "to-passphrase FILE, or to-key-file"},
+        {"FromPassphraseToWhat", {"rotate-key", "--passphrase-file=p"}, "or to-key-file"},
         {"NoDatabase", {"migrate"}, "migrate needs --store or --store-file"},
         {"BadOption", {"backup", "a", "--colour=red"}, "--colour"},
         {"Password", {"migrate", "--store=postgres://a:secret@b/c"}, "PGPASSFILE"},
@@ -125,37 +131,56 @@ void ExpectValues(Store& store, const SecretVault& vault) {
 class RotateKeyTest : public StoreCommandTest {
  protected:
   RotateKeyTest() {
-    const auto store = SqliteStore::Open(store_path()).value();
-    SealValues(*store, *SecretVault::LoadOrCreate(key_path(), *store));
+    EXPECT_TRUE(common::EnsureDir(folder_ + "/server", 0700).ok());
+    for (const char* name : {"first", "second"}) {
+      EXPECT_TRUE(common::WriteFileAtomically(Passphrase(name).passphrase_path,
+                                              absl::StrCat("the ", name, " passphrase\n"), 0600)
+                      .ok());
+    }
   }
 
+  KeySource KeyFile() const { return {.key_path = key_path(), .passphrase_path = ""}; }
+  KeySource Passphrase(absl::string_view name) const {
+    return {.key_path = key_path(), .passphrase_path = absl::StrCat(folder_, "/", name)};
+  }
   std::string store_path() const { return folder_ + "/server/store.db"; }
   std::string key_path() const { return folder_ + "/server/sealing.key"; }
   std::string Key() const { return common::ReadFile(key_path()).value(); }
 
-  // That an orchestrator which starts now can open everything.
-  void ExpectUsable() {
+  void Fill(const KeySource& source) {
     const auto store = SqliteStore::Open(store_path()).value();
-    const auto vault = SecretVault::LoadOrCreate(key_path(), *store);
+    SealValues(*store, *SecretVault::LoadOrCreate(source, *store));
+  }
+
+  // That an orchestrator which starts now with `source` can open everything.
+  void ExpectUsable(const KeySource& source) {
+    const auto store = SqliteStore::Open(store_path()).value();
+    const auto vault = SecretVault::LoadOrCreate(source, *store);
     ASSERT_TRUE(vault.ok()) << vault.status();
     ExpectValues(*store, *vault);
+  }
+  std::string WhyNotUsable(const KeySource& source) {
+    const auto store = SqliteStore::Open(store_path()).value();
+    const absl::Status status = SecretVault::LoadOrCreate(source, *store).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    return std::string(status.message());
   }
 };
 
 TEST_F(RotateKeyTest, EverythingIsSealedWithTheNewKeyAndTheOldOneOpensNothing) {
+  Fill(KeyFile());
   const std::string old_key = Key();
   const auto done = RunStoreCommand({"rotate-key"});
   ASSERT_TRUE(done.ok()) << done.status();
   EXPECT_THAT(*done, HasSubstr("Sealed 5 values"));
   EXPECT_NE(Key(), old_key);
-  ExpectUsable();
+  ExpectUsable(KeyFile());
   ASSERT_TRUE(common::WriteFileAtomically(key_path(), old_key, 0600).ok());
-  const auto store = SqliteStore::Open(store_path()).value();
-  EXPECT_THAT(std::string(SecretVault::LoadOrCreate(key_path(), *store).status().message()),
-              HasSubstr("is another one"));
+  EXPECT_THAT(WhyNotUsable(KeyFile()), HasSubstr("is another one"));
 }
 
 TEST_F(RotateKeyTest, IsRefusedWhileAnOrchestratorUsesTheStore) {
+  Fill(KeyFile());
   const std::string old_key = Key();
   const auto store = SqliteStore::Open(store_path()).value();
   EXPECT_THAT(std::string(RunStoreCommand({"rotate-key"}).status().message()),
@@ -164,45 +189,120 @@ TEST_F(RotateKeyTest, IsRefusedWhileAnOrchestratorUsesTheStore) {
 }
 
 TEST_F(RotateKeyTest, WithAnotherStoresKeyNothingIsChanged) {
+  Fill(KeyFile());
+  const std::string old_key = Key();
   ASSERT_TRUE(common::WriteFileAtomically(key_path(), std::string(64, 'a') + "\n", 0600).ok());
   EXPECT_THAT(std::string(RunStoreCommand({"rotate-key"}).status().message()),
-              HasSubstr("is not that of the store"));
+              HasSubstr("is another one"));
+  ASSERT_TRUE(common::WriteFileAtomically(key_path(), old_key, 0600).ok());
+  ExpectUsable(KeyFile());
 }
 
-class KilledRotationTest : public RotateKeyTest, public testing::WithParamInterface<const char*> {};
+TEST_F(RotateKeyTest, WithAnotherPassphraseNothingIsChanged) {
+  Fill(Passphrase("first"));
+  const std::string wrong = "--passphrase-file=" + Passphrase("second").passphrase_path;
+  EXPECT_THAT(std::string(RunStoreCommand({"rotate-key", "to-key-file", wrong}).status().message()),
+              HasSubstr("is another one"));
+  EXPECT_THAT(std::string(RunStoreCommand({"rotate-key"}).status().message()),
+              HasSubstr("by --passphrase-file"));
+  ExpectUsable(Passphrase("first"));
+}
+
+TEST_F(RotateKeyTest, FromAKeyFileOverTwoPassphrasesBackToAKeyFile) {
+  const std::string first = Passphrase("first").passphrase_path;
+  const std::string second = Passphrase("second").passphrase_path;
+  Fill(KeyFile());
+  const std::string old_key = Key();
+  const auto under_first = RunStoreCommand({"rotate-key", "to-passphrase", first});
+  ASSERT_TRUE(under_first.ok()) << under_first.status();
+  EXPECT_THAT(*under_first, HasSubstr("from the passphrase in " + first));
+  // What backups need is kept, and no key that is not the store's is taken for it.
+  EXPECT_NE(access(key_path().c_str(), F_OK), 0);
+  EXPECT_THAT(*under_first, HasSubstr("need the old one, which is " + key_path() + "."));
+  ExpectUsable(Passphrase("first"));
+  EXPECT_THAT(WhyNotUsable(KeyFile()), HasSubstr("by --passphrase-file"));
+
+  const auto under_second =
+      RunStoreCommand({"rotate-key", "to-passphrase", second, "--passphrase-file", first});
+  ASSERT_TRUE(under_second.ok()) << under_second.status();
+  EXPECT_THAT(*under_second, HasSubstr("need the old passphrase"));
+  ExpectUsable(Passphrase("second"));
+  EXPECT_THAT(WhyNotUsable(Passphrase("first")), HasSubstr("is another one"));
+
+  const auto back = RunStoreCommand({"rotate-key", "to-key-file", "--passphrase-file", second});
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_THAT(*back, HasSubstr("without --passphrase-file from now on"));
+  ExpectUsable(KeyFile());
+  EXPECT_NE(Key(), old_key);
+  EXPECT_THAT(WhyNotUsable(Passphrase("second")), HasSubstr("leave --passphrase-file out"));
+}
+
+// A rotation to be killed: between which kinds of keys, and where.
+struct KilledCase {
+  const char* label;
+  // Passphrases by their names; empty for the key file.
+  const char* from;
+  const char* to;
+};
+class KilledRotationTest : public RotateKeyTest,
+                           public testing::WithParamInterface<std::tuple<KilledCase, const char*>> {
+};
 
 TEST_P(KilledRotationTest, LosesNothingAndCanBeDoneAgain) {
+  const auto& [rotation, point] = GetParam();
+  const auto source = [&](absl::string_view name) {
+    return name.empty() ? KeyFile() : Passphrase(name);
+  };
+  const KeySource from = source(rotation.from);
+  const KeySource to = source(rotation.to);
+  Fill(from);
+  std::vector<std::string> words = {"rotate-key", "to-key-file"};
+  if (!to.passphrase_path.empty()) words = {"rotate-key", "to-passphrase", to.passphrase_path};
+  if (!from.passphrase_path.empty()) words.push_back("--passphrase-file=" + from.passphrase_path);
   testing::FLAGS_gtest_death_test_style = "fast";
-  setenv("MACHINE_FAILPOINTS", absl::StrCat("store.rotate_key.", GetParam()).c_str(), 1);
-  EXPECT_EXIT(RunStoreCommand({"rotate-key"}).IgnoreError(), testing::KilledBySignal(SIGKILL), "");
+  setenv("MACHINE_FAILPOINTS", absl::StrCat("store.rotate_key.", point).c_str(), 1);
+  EXPECT_EXIT(RunStoreCommand(words).IgnoreError(), testing::KilledBySignal(SIGKILL), "");
   unsetenv("MACHINE_FAILPOINTS");
-  ExpectUsable();
-  const std::string key = Key();
-  EXPECT_TRUE(RunStoreCommand({"rotate-key"}).ok());
-  EXPECT_NE(Key(), key);
-  ExpectUsable();
+  ExpectUsable(absl::string_view(point) == "after_commit" ? to : from);
+  const auto again = RunStoreCommand(words);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_THAT(*again, HasSubstr("Sealed 5 values"));
+  ExpectUsable(to);
 }
-INSTANTIATE_TEST_SUITE_P(Points, KilledRotationTest,
-                         testing::Values("before_effect", "after_effect", "after_commit"));
+INSTANTIATE_TEST_SUITE_P(
+    Points, KilledRotationTest,
+    testing::Combine(testing::Values(KilledCase{"FileToFile", "", ""},
+                                     KilledCase{"FileToPassphrase", "", "first"},
+                                     KilledCase{"PassphraseToAnother", "first", "second"},
+                                     KilledCase{"PassphraseToFile", "first", ""}),
+                     testing::Values("before_effect", "after_effect", "after_commit")),
+    [](const auto& info) {
+      return absl::StrCat(std::get<0>(info.param).label, "_", std::get<1>(info.param));
+    });
 
-TEST_F(StoreCommandTest, ADatabaseIsResealedOnceNoOrchestratorIsConnected) {
+TEST_F(RotateKeyTest, ADatabaseIsResealedOnceNoOrchestratorIsConnected) {
   if (!PostgresForTest::Installed()) GTEST_SKIP() << "PostgreSQL is not installed";
   const auto server = PostgresForTest::Start();
   ASSERT_TRUE(server.ok()) << server.status();
   const std::string url = (*server)->Database("reseal").value();
   const auto address = PostgresAddress::Parse(url).value();
-  const std::string key_path = folder_ + "/server/sealing.key";
-  ASSERT_TRUE(common::EnsureDir(folder_ + "/server", 0700).ok());
   {
     const auto store = PostgresStore::Open(address, SharedLeaseTimes(absl::Seconds(30))).value();
-    SealValues(*store, *SecretVault::LoadOrCreate(key_path, *store));
+    SealValues(*store, *SecretVault::LoadOrCreate(KeyFile(), *store));
     EXPECT_THAT(std::string(RunStoreCommand({"rotate-key", "--store", url}).status().message()),
                 HasSubstr("is in use: stop the orchestrators"));
   }
-  const auto done = RunStoreCommand({"rotate-key", "--store", url});
-  ASSERT_TRUE(done.ok()) << done.status();
-  const auto store = PostgresStore::Open(address, SharedLeaseTimes(absl::Seconds(30))).value();
-  ExpectValues(*store, *SecretVault::LoadOrCreate(key_path, *store));
+  const KeySource first = Passphrase("first");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"rotate-key"},
+        {"rotate-key", "to-passphrase", first.passphrase_path}}) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"--store", url});
+    const auto done = RunStoreCommand(all);
+    ASSERT_TRUE(done.ok()) << done.status();
+    const auto store = PostgresStore::Open(address, SharedLeaseTimes(absl::Seconds(30))).value();
+    ExpectValues(*store, *SecretVault::LoadOrCreate(words.size() == 1 ? KeyFile() : first, *store));
+  }
 }
 
 TEST_F(StoreCommandTest, HelpIsShown) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <memory>
@@ -120,6 +121,38 @@ TEST_F(SecretsTest, MachinesAndCredentialsGoOnAfterTheSealingKeyWasRotated) {
   EXPECT_EQ(TokenAtProvider(), "own");
 }
 
+TEST_F(SecretsTest, APassphraseInAFileTakesThePlaceOfTheKeyFileAndIsRotated) {
+  const std::string path = world_.Path("toy/passphrase");
+  ASSERT_TRUE(common::WriteFileAtomically(path, "open sesame\n", 0600).ok());
+  world_.SetEnv("MACHINE_ORCHESTRATOR_PASSPHRASE_FILE", path);
+  ASSERT_EQ(With("credential add team -d toy", "of-the-team").exit_code, 0);
+  ASSERT_EQ(Run("create -d toy --skip-provision --credential team dev").exit_code, 0);
+  EXPECT_FALSE(fs::exists(world_.server_dir() + "/sealing.key"));
+
+  ASSERT_TRUE(world_.StopOrchestrator());
+  const std::string store = common::ReadFile(world_.server_dir() + "/store.db").value();
+  ASSERT_TRUE(common::WriteFileAtomically(path, "open sesami\n", 0600).ok());
+  const Outcome refused = Run("ls");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("the orchestrator cannot start: the passphrase in " + path +
+                                     " is another one"));
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
+  EXPECT_THAT(Run("ls").err, HasSubstr(path + " can be read by others"));
+  EXPECT_EQ(common::ReadFile(world_.server_dir() + "/store.db").value(), store);
+
+  ASSERT_TRUE(common::WriteFileAtomically(path, "open sesame\n", 0600).ok());
+  const std::string next = world_.Path("toy/next");
+  ASSERT_TRUE(common::WriteFileAtomically(next, "open barley\n", 0600).ok());
+  const Outcome rotated =
+      world_.RunOther({world_.libexec() + "/machine-orchestrator", "store", "rotate-key",
+                       "to-passphrase", next, "--storage-path", world_.storage()});
+  ASSERT_EQ(rotated.exit_code, 0) << rotated;
+  EXPECT_EQ(Run("stop dev").exit_code, 1);
+  world_.SetEnv("MACHINE_ORCHESTRATOR_PASSPHRASE_FILE", next);
+  EXPECT_EQ(Run("stop dev").exit_code, 0);
+  EXPECT_EQ(TokenAtProvider(), "of-the-team");
+}
+
 // ---- The search
 
 // Everything that the read calls of all services answer, as bytes.
@@ -218,10 +251,15 @@ TEST_F(SecretsTest, NoPlantedSecretIsInFilesLogsCoresCommandLinesOrAnswers) {
   const auto command_lines = [&] {
     for (const ProcessName& process : world_.Processes()) {
       const std::string proc = absl::StrCat("/proc/", process.pid);
-      absl::StrAppend(&printed, common::ReadFile(proc + "/cmdline").value_or(""));
+      absl::StrAppend(&printed, common::ReadFile(proc + "/cmdline").value_or(""),
+                      common::ReadFile(proc + "/environ").value_or(""));
     }
   };
 
+  // Where the provider is, which is not looked through.
+  const std::string passphrase = world_.Path("toy/passphrase");
+  ASSERT_TRUE(common::WriteFileAtomically(passphrase, secret("passphrase"), 0600).ok());
+  world_.SetEnv("MACHINE_ORCHESTRATOR_PASSPHRASE_FILE", passphrase);
   // Everything is logged; the client's own orchestrator would log less.
   RunningCommand orchestrator = world_.StartOrchestrator("--log-level=debug");
   ASSERT_EQ(run("credential add team -d toy", secret("credential")), 0);

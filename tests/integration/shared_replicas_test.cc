@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -34,15 +33,15 @@ class SharedReplicasTest : public SharedTest {
     }
     database_ = orchestrator::PostgresForTest::Start().value();
     const std::string store = "--store=" + database_->Database("machines").value();
-    Start({store});
-    // They share what seals the secrets, as their operator has arranged.
+    // They share what seals the secrets, as their operator has arranged; the rest is in the store.
+    ASSERT_TRUE(common::WriteFileAtomically(world_.Path("passphrase"), "open sesame\n", 0600).ok());
+    const std::string passphrase = "--passphrase-file=" + world_.Path("passphrase");
+    Start({store, passphrase});
     const std::string storage = world_.Path("second");
-    std::filesystem::create_directories(storage);
-    ASSERT_TRUE(common::EnsurePrivateDir(storage + "/server").ok());
-    std::filesystem::copy_file(shared() + "/server/sealing.key", storage + "/server/sealing.key");
     second_ = std::make_unique<RunningCommand>(
         std::vector<std::string>{world_.libexec() + "/machine-orchestrator",
-                                 "--storage-path=" + storage, "--listen=127.0.0.1:0", store},
+                                 "--storage-path=" + storage, "--listen=127.0.0.1:0", store,
+                                 passphrase},
         world_.Environment(), world_.Path("home"));
     ASSERT_TRUE(Eventually(kLimit, [&] {
       const auto info = nlohmann::json::parse(

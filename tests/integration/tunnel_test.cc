@@ -6,8 +6,10 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -149,6 +151,76 @@ TEST_F(TunnelTest, AUserGetsACertificateOfHisOwnThatEndsAfterTwelveHours) {
   EXPECT_NE(bundle().client_key_pem(), first.client_key_pem()) << "it is kept";
   // The one that machines know the orchestrator by stays with it.
   EXPECT_NE(info->common_name, "orchestrator");
+}
+
+// ---- The orchestrator is told to end while a session goes through it
+
+class DrainTest : public TunnelTest {
+ protected:
+  explicit DrainTest(const std::string& limit = "10m") {
+    world_.SetEnv("MACHINE_ORCHESTRATOR_DRAIN_LIMIT", limit);
+  }
+
+  // A session that says it has begun, and ends when it is told a word.
+  RunningCommand BeginSession() {
+    const std::string fifo = world_.Path("fifo");
+    EXPECT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+    RunningCommand session =
+        world_.Begin(absl::StrCat("--native-ssh --storage-path=", StoreOf("ada", "admin"),
+                                  " ssh dev echo begun; read word < ", fifo, "; echo $word"));
+    EXPECT_TRUE(Eventually(kLimit, [&] { return session.OutSoFar() == "begun\n"; }))
+        << session.ErrSoFar();
+    return session;
+  }
+
+  void TellSession(absl::string_view word) { std::ofstream(world_.Path("fifo")) << word << "\n"; }
+
+  // That new calls are not taken any more, also over connections from before.
+  bool Refuses(const common::Channel& channel) {
+    grpc::ClientContext context;
+    channel.Prepare(context, absl::Seconds(10));
+    machine::v1::ListMachinesResponse response;
+    const auto stub = machine::v1::Machines::NewStub(channel.grpc());
+    return stub->ListMachines(&context, {}, &response).error_code() ==
+           grpc::StatusCode::UNAVAILABLE;
+  }
+};
+
+TEST_F(DrainTest, ItGoesOnToItsEndAndNewCallsAreRefused) {
+  RunningCommand session = BeginSession();
+  const common::Channel channel = ChannelOf("ada");
+  ASSERT_FALSE(Refuses(channel));
+  ASSERT_EQ(world_.SignalAll("machine-orchestrator", SIGTERM), 1U);
+  ASSERT_TRUE(Eventually(kLimit, [&] { return Refuses(channel); }));
+  EXPECT_FALSE(world_.Processes("machine-orchestrator").empty());
+  TellSession("ended");
+  const Outcome outcome = session.Wait();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome;
+  EXPECT_EQ(outcome.out, "begun\nended\n");
+  // Nothing else is waited for.
+  EXPECT_TRUE(Eventually(kLimit, [&] { return world_.Processes().empty(); }));
+}
+
+class ShortDrainTest : public DrainTest {
+ protected:
+  ShortDrainTest() : DrainTest("1s") {}
+};
+
+TEST_F(ShortDrainTest, AtTheLimitItIsCut) {
+  RunningCommand session = BeginSession();
+  ASSERT_EQ(world_.SignalAll("machine-orchestrator", SIGTERM), 1U);
+  EXPECT_TRUE(Eventually(kLimit, [&] { return world_.Processes("machine-orchestrator").empty(); }));
+  EXPECT_NE(session.Wait().exit_code, 0);
+}
+
+TEST_F(DrainTest, ASecondSignalEndsTheOrchestratorAtOnce) {
+  RunningCommand session = BeginSession();
+  const common::Channel channel = ChannelOf("ada");
+  ASSERT_EQ(world_.SignalAll("machine-orchestrator", SIGTERM), 1U);
+  ASSERT_TRUE(Eventually(kLimit, [&] { return Refuses(channel); }));
+  ASSERT_EQ(world_.SignalAll("machine-orchestrator", SIGTERM), 1U);
+  EXPECT_TRUE(Eventually(kLimit, [&] { return world_.Processes("machine-orchestrator").empty(); }));
+  EXPECT_NE(session.Wait().exit_code, 0);
 }
 
 }  // namespace

@@ -147,14 +147,14 @@ RunningCommand::RunningCommand(const std::vector<std::string>& argv,
         return common::Process::Spawn(options).value();
       }()) {}
 
+std::string RunningCommand::OutSoFar() const { return common::ReadFile(out_path_).value_or(""); }
+
 std::string RunningCommand::ErrSoFar() const { return common::ReadFile(err_path_).value_or(""); }
 
 Outcome RunningCommand::Wait() {
   const absl::StatusOr<common::ExitStatus> exit = process_.WaitFor(absl::Now() + kRunLimit);
   if (!exit.ok()) return {.exit_code = -1, .out = "", .err = exit.status().ToString()};
-  return {.exit_code = exit->exit_code,
-          .out = common::ReadFile(out_path_).value_or(""),
-          .err = ErrSoFar()};
+  return {.exit_code = exit->exit_code, .out = OutSoFar(), .err = ErrSoFar()};
 }
 
 World::World() : folder_(NewFolder("mw")), storage_(folder_ + "/s") {

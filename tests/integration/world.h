@@ -49,7 +49,8 @@ class RunningCommand {
 
   pid_t pid() const { return process_.pid(); }
   void Signal(int signal) { process_.Signal(signal).IgnoreError(); }
-  /// What it has printed so far on standard error.
+  /// What it has printed so far.
+  std::string OutSoFar() const;
   std::string ErrSoFar() const;
   /// Waits until it has ended.
   Outcome Wait();

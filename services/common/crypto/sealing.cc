@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "services/common/crypto/aes_gcm.h"
 #include "services/common/crypto/digest.h"
 #include "services/common/crypto/openssl_handles.h"
@@ -34,6 +35,7 @@ constexpr size_t kHeaderBytes = kFormat.size() + kIdBytes + kWrapBytes;
 constexpr uint64_t kMaxScryptBytes = uint64_t{1} << 30;
 constexpr size_t kSaltBytes = 16;
 constexpr size_t kKeyFileBytes = 2 * SealingKey::kKeyBytes + 2;
+constexpr size_t kMaxPassphraseBytes = 1024;
 
 absl::Status Corrupt(absl::string_view why) {
   return Error(absl::StatusCode::kDataLoss, machine::v1::ERROR_REASON_STORE_CORRUPT,
@@ -45,29 +47,40 @@ std::string ValueAad(absl::string_view aad) { return absl::StrCat(kFormat, "valu
 
 std::string WrapAad(absl::string_view id_bytes) { return absl::StrCat(kFormat, "key", id_bytes); }
 
-absl::StatusOr<std::string> ReadKeyFile(absl::string_view path) {
+// Whether nobody can read the file that this user has not to trust anyway. What root hands over may
+// be readable by a group or, which looks the same, by an access list.
+bool IsPrivate(const struct stat& info) {
+  if (info.st_uid == geteuid()) return (info.st_mode & 0077) == 0;
+  return info.st_uid == 0 && (info.st_mode & 0037) == 0;
+}
+
+// What the file holds, at most `max_bytes` and one more; `what` names it in errors.
+absl::StatusOr<SecretString> ReadPrivateFile(absl::string_view what, absl::string_view path,
+                                             size_t max_bytes) {
   const UniqueFd fd(open(std::string(path).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) {
     const int error = errno;
-    return absl::ErrnoToStatus(error, absl::StrCat("opening key file ", path));
+    return absl::ErrnoToStatus(error, absl::StrCat("opening ", what, " ", path));
   }
   struct stat info;
   if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat("key file ", path, " is not a regular file"));
+    return absl::InvalidArgumentError(absl::StrCat(what, " ", path, " is not a regular file"));
   }
-  if ((info.st_mode & 0077) != 0 || info.st_uid != geteuid()) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        "key file ", path, " can be read by others; it must belong to this user with mode 0600"));
+  if (!IsPrivate(info)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(what, " ", path,
+                     " can be read by others; it must belong to this user with mode 0600, or to "
+                     "root with mode 0640"));
   }
   // One byte more than is allowed, to see that there is no more.
-  std::string text(kKeyFileBytes + 1, '\0');
+  std::string text(max_bytes + 1, '\0');
   const ssize_t count = read(fd.get(), text.data(), text.size());
   if (count < 0) {
     const int error = errno;
-    return absl::ErrnoToStatus(error, absl::StrCat("reading key file ", path));
+    return absl::ErrnoToStatus(error, absl::StrCat("reading ", what, " ", path));
   }
   text.resize(static_cast<size_t>(count));
-  return text;
+  return SecretString(std::move(text));
 }
 
 }  // namespace
@@ -108,9 +121,8 @@ absl::StatusOr<SealingKey> SealingKey::FromBytes(SecretString key) {
 }
 
 absl::StatusOr<SealingKey> SealingKey::FromFile(absl::string_view path) {
-  DM_ASSIGN_OR_RETURN(std::string text, ReadKeyFile(path));
-  const SecretString owned(std::move(text));
-  const absl::string_view digits = absl::StripTrailingAsciiWhitespace(owned.view());
+  DM_ASSIGN_OR_RETURN(const SecretString text, ReadPrivateFile("key file", path, kKeyFileBytes));
+  const absl::string_view digits = absl::StripTrailingAsciiWhitespace(text.view());
   if (digits.size() != 2 * kKeyBytes ||
       !std::all_of(digits.begin(), digits.end(), absl::ascii_isxdigit)) {
     return absl::InvalidArgumentError(
@@ -144,6 +156,19 @@ absl::StatusOr<SealingKey> SealingKey::FromPassphrase(absl::string_view passphra
     return OpensslError("deriving a key from the passphrase");
   }
   return FromBytes(SecretString(std::move(key)));
+}
+
+absl::StatusOr<SealingKey> SealingKey::FromPassphraseFile(absl::string_view path,
+                                                          const ScryptParameters& parameters) {
+  constexpr absl::string_view kWhat = "passphrase file";
+  DM_ASSIGN_OR_RETURN(const SecretString text, ReadPrivateFile(kWhat, path, kMaxPassphraseBytes));
+  if (text.view().size() > kMaxPassphraseBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(kWhat, " ", path, " holds more than ", kMaxPassphraseBytes, " bytes"));
+  }
+  absl::string_view passphrase = text.view();
+  if (absl::ConsumeSuffix(&passphrase, "\n")) absl::ConsumeSuffix(&passphrase, "\r");
+  return Annotate(FromPassphrase(passphrase, parameters), absl::StrCat(kWhat, " ", path));
 }
 
 absl::StatusOr<std::string> SealingKey::WrappedHeader(absl::string_view data_key) const {

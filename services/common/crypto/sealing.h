@@ -42,9 +42,9 @@ class SealingKey {
   /// INVALID_ARGUMENT unless `key` has 32 bytes.
   static absl::StatusOr<SealingKey> FromBytes(SecretString key);
 
-  /// The key in the file at `path`: 64 hexadecimal digits and an optional line end. NOT_FOUND,
-  /// PERMISSION_DENIED when anybody but its owner, this user, can read it; INVALID_ARGUMENT when it
-  /// holds something else.
+  /// The key in the file at `path`: 64 hexadecimal digits and an optional line end. NOT_FOUND;
+  /// PERMISSION_DENIED when anybody but its owner, this user, can read it, or it is root's and more
+  /// than a group can; INVALID_ARGUMENT when it holds something else.
   static absl::StatusOr<SealingKey> FromFile(absl::string_view path);
 
   /// As FromFile(), but creates the file, with mode 0600 and a random key, when there is none. Of
@@ -55,6 +55,11 @@ class SealingKey {
   /// Takes about 0.1 s and 32 MiB with the default parameters.
   static absl::StatusOr<SealingKey> FromPassphrase(absl::string_view passphrase,
                                                    const ScryptParameters& parameters);
+
+  /// The same with what the file at `path` holds, but for a line end; at most 1024 bytes. Errors as
+  /// of FromFile().
+  static absl::StatusOr<SealingKey> FromPassphraseFile(absl::string_view path,
+                                                       const ScryptParameters& parameters);
 
   /// 16 hexadecimal digits that tell keys apart and say nothing about them.
   const std::string& id() const { return id_; }

@@ -209,5 +209,31 @@ TEST_F(KeyFileTest, OneThatHoldsNoKeyIsRefusedAndLeftAlone) {
   }
 }
 
+TEST_F(KeyFileTest, APassphraseIsWhatTheFileHoldsButForALineEnd) {
+  ScryptParameters parameters = ScryptParameters::New();
+  parameters.n = 16;
+  const std::string id = SealingKey::FromPassphrase("open sesame ", parameters)->id();
+  for (const char* const text : {"open sesame ", "open sesame \n", "open sesame \r\n"}) {
+    ASSERT_TRUE(WriteFileAtomically(path_, text, 0400).ok());
+    EXPECT_EQ(SealingKey::FromPassphraseFile(path_, parameters)->id(), id);
+  }
+  ASSERT_TRUE(WriteFileAtomically(path_, "open sesame \n\n", 0600).ok());
+  EXPECT_NE(SealingKey::FromPassphraseFile(path_, parameters)->id(), id);
+}
+
+TEST_F(KeyFileTest, APassphraseThatIsEmptyTooLongMissingOrForOthersIsRefused) {
+  const ScryptParameters parameters = ScryptParameters::New();
+  const auto code = [&] {
+    return SealingKey::FromPassphraseFile(path_, parameters).status().code();
+  };
+  EXPECT_EQ(code(), absl::StatusCode::kNotFound);
+  for (const std::string& text : {std::string(), std::string("\n"), std::string(1025, 'a')}) {
+    ASSERT_TRUE(WriteFileAtomically(path_, text, 0600).ok());
+    EXPECT_EQ(code(), absl::StatusCode::kInvalidArgument) << text.size();
+  }
+  ASSERT_TRUE(WriteFileAtomically(path_, "open sesame", 0644).ok());
+  EXPECT_EQ(code(), absl::StatusCode::kPermissionDenied);
+}
+
 }  // namespace
 }  // namespace machine::common

@@ -228,7 +228,7 @@ class JoinTest : public AccountsTest {
  protected:
   JoinTest()
       : folder_(NewTestFolder()),
-        vault_(*SecretVault::LoadOrCreate(folder_ + "/key", *store_)),
+        vault_(*SecretVault::LoadOrCreate({.key_path = folder_ + "/key"}, *store_)),
         authority_(*AccessAuthority::Open(
             *store_, vault_, {.address = "127.0.0.1:0", .folder = folder_ + "/tls"}, clock_)),
         joining_(*store_, &authority_, nullptr, clock_) {}

@@ -1,101 +1,53 @@
 #include "services/orchestrator/secrets/key_rotation.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/common/crypto/sealing.h"
-#include "services/common/process/unique_fd.h"
 #include "services/common/status/status.h"
 #include "services/orchestrator/secrets/secret_names.h"
 
 namespace machine::orchestrator {
-namespace {
-
-std::string NextPath(absl::string_view key_path) { return absl::StrCat(key_path, ".next"); }
-
-// Makes the names in the folder of `path` durable.
-absl::Status SyncFolder(absl::string_view path) {
-  const size_t slash = path.rfind('/');
-  const std::string folder =
-      slash == absl::string_view::npos ? "." : std::string(path.substr(0, slash + 1));
-  const common::UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || fsync(fd.get()) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", folder));
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-absl::StatusOr<std::string> FinishKeyRotation(absl::string_view key_path,
-                                              absl::string_view wanted_id) {
-  const std::string path(key_path);
-  const std::string next_path = NextPath(key_path);
-  const absl::StatusOr<common::SealingKey> current = common::SealingKey::FromFile(path);
-  if (current.ok() && current->id() == wanted_id) return "";
-  const absl::StatusOr<common::SealingKey> next = common::SealingKey::FromFile(next_path);
-  if (!next.ok() || next->id() != wanted_id) return "";
-  std::string old_path;
-  if (current.ok()) {
-    old_path = absl::StrCat(path, ".", current->id());
-    // It may be there from the attempt that was killed.
-    if (link(path.c_str(), old_path.c_str()) != 0 && errno != EEXIST) {
-      return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", old_path));
-    }
-  }
-  if (rename(next_path.c_str(), path.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
-  }
-  DM_RETURN_IF_ERROR(SyncFolder(path));
-  return old_path;
-}
 
 absl::StatusOr<KeyRotation> RotateSealingKey(
-    absl::string_view key_path,
+    const KeySource& from, const KeySource& to,
     absl::FunctionRef<absl::StatusOr<int64_t>(Reseal reseal)> reseal_store,
     const common::Failpoints& failpoints) {
-  KeyRotation rotation;
-  const std::string path(key_path);
-  std::optional<common::SealingKey> from;
-  std::optional<common::SealingKey> to;
+  std::optional<common::SealingKey> old_key;
+  std::optional<StoreKey> fresh;
   // Once the store is ours, so that two rotations do not meet.
-  const auto prepare = [&](absl::string_view wanted_id) -> absl::Status {
-    DM_RETURN_IF_ERROR(FinishKeyRotation(path, wanted_id).status());
-    DM_ASSIGN_OR_RETURN(from, common::SealingKey::FromFile(path));
-    if (from->id() != wanted_id) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the key file ", path,
-                       " is not that of the store, whose secrets are sealed "
-                       "with key ",
-                       wanted_id));
+  const auto prepare = [&](const KeyRecord& record) -> absl::Status {
+    absl::StatusOr<common::SealingKey> opened = OpenStoreKey(from, record);
+    if (!opened.ok()) {
+      // The same rotation may have been killed when it was done.
+      absl::StatusOr<common::SealingKey> done = OpenStoreKey(to, record);
+      if (!done.ok()) return opened.status();
+      opened = std::move(done);
     }
-    DM_ASSIGN_OR_RETURN(to, common::SealingKey::FromNewFile(NextPath(path)));
-    rotation.old_id = from->id();
-    rotation.new_id = to->id();
+    old_key = *std::move(opened);
+    DM_ASSIGN_OR_RETURN(fresh, NewStoreKey({.key_path = NextKeyPath(from.key_path),
+                                            .passphrase_path = to.passphrase_path}));
     failpoints.Pass("store", "rotate_key", "before_effect");
     return absl::OkStatus();
   };
   const auto reseal = [&](absl::string_view owner, absl::string_view name,
                           absl::string_view sealed) -> absl::StatusOr<std::string> {
-    const bool is_id = owner == kVaultOwner && name == kKeyIdName;
-    if (!from.has_value()) {
-      // Any sealed value tells which key is wanted.
-      absl::StatusOr<std::string> wanted_id =
-          is_id ? std::string(sealed) : common::SealedKeyId(sealed);
-      DM_RETURN_IF_ERROR(wanted_id.status());
-      DM_RETURN_IF_ERROR(prepare(*wanted_id));
+    if (owner == kVaultOwner && name == kKeyIdName) {
+      DM_ASSIGN_OR_RETURN(const KeyRecord record, KeyRecord::Parse(sealed));
+      DM_RETURN_IF_ERROR(prepare(record));
+      return fresh->record.ToString();
     }
-    if (is_id) return to->id();
+    if (!fresh.has_value()) {
+      return common::Error(absl::StatusCode::kDataLoss, machine::v1::ERROR_REASON_STORE_CORRUPT,
+                           "the store does not say which key it is sealed with: restore it from a "
+                           "backup");
+    }
     return common::Annotate(
-        common::Rewrap(sealed, *from, *to),
+        common::Rewrap(sealed, *old_key, fresh->key),
         owner.empty() ? "a sealed value" : absl::StrCat("secret ", name, " of ", owner));
   };
+  KeyRotation rotation;
   DM_ASSIGN_OR_RETURN(
       rotation.values,
       reseal_store([&](absl::string_view owner, absl::string_view name, absl::string_view sealed) {
@@ -103,12 +55,13 @@ absl::StatusOr<KeyRotation> RotateSealingKey(
         failpoints.Pass("store", "rotate_key", "after_effect");
         return resealed;
       }));
-  if (!to.has_value()) {
+  if (!fresh.has_value()) {
     return absl::FailedPreconditionError("nothing is sealed in this store yet");
   }
   failpoints.Pass("store", "rotate_key", "after_commit");
-  --rotation.values;  // The key's id is none.
-  DM_ASSIGN_OR_RETURN(rotation.old_path, FinishKeyRotation(path, rotation.new_id));
+  --rotation.values;  // What the store says of its key is none.
+  rotation.new_id = fresh->record.id;
+  DM_ASSIGN_OR_RETURN(rotation.old_path, FinishKeyRotation(from.key_path, fresh->record));
   return rotation;
 }
 

@@ -6,41 +6,34 @@
 #include <string>
 
 #include "absl/functional/function_ref.h"
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "services/common/failpoint/failpoints.h"
+#include "services/orchestrator/secrets/store_key.h"
 #include "services/orchestrator/store/store_reseal.h"
 
 namespace machine::orchestrator {
 
 /// What a rotation did.
 struct KeyRotation {
-  std::string old_id;
   std::string new_id;
-  /// Where the key before is now: backups made until now need it.
+  /// Where the key file before is now, which backups made until now need; empty when it was a
+  /// passphrase.
   std::string old_path;
   /// How many values are sealed with the new key.
   int64_t values = 0;
 };
 
-/// Wraps every sealed value with a new key and puts that at `key_path`. `reseal_store` is
-/// ResealFile() or ResealDatabase() of the store.
+/// Wraps every sealed value of a store, whose key is in `from`, with a new key: a random one in a
+/// new key file, or one from the passphrase of `to`. `reseal_store` is ResealFile() or
+/// ResealDatabase() of the store, with the secrets of kVaultOwner first.
 ///
-/// It may be killed at any point: until the commit the old key is the one at `key_path`, and the
-/// new one waits beside it (".next"); after it, the next start of an orchestrator, or of this, puts
-/// it in place. Errors: FAILED_PRECONDITION when the key at `key_path` is not that of the store; as
-/// `reseal_store` and the files.
+/// It may be killed at any point: until the commit the store opens with `from`, and a new key file
+/// waits beside the old one (".next"); after it, with `to`, and the next start of an orchestrator,
+/// or of this, puts the files in place. Errors: as OpenStoreKey(), as `reseal_store` and the files.
 absl::StatusOr<KeyRotation> RotateSealingKey(
-    absl::string_view key_path,
+    const KeySource& from, const KeySource& to,
     absl::FunctionRef<absl::StatusOr<int64_t>(Reseal reseal)> reseal_store,
     const common::Failpoints& failpoints);
-
-/// Puts the key that a killed rotation left beside `key_path` in its place, when it is the one that
-/// the store is sealed with (`wanted_id`). The old key's new path; empty when there was nothing to
-/// do.
-absl::StatusOr<std::string> FinishKeyRotation(absl::string_view key_path,
-                                              absl::string_view wanted_id);
 
 }  // namespace machine::orchestrator
 

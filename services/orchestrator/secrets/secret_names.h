@@ -16,7 +16,7 @@ inline constexpr char kImportedTlsSecret[] = "imported_tls";
 /// The config.json that a machine was imported from, to the byte.
 inline constexpr char kImportedConfigSecret[] = "imported_config";
 
-/// Where the store keeps which key it is sealed with. Not sealed: the id says nothing of the key.
+/// Where the store keeps which key it is sealed with, as KeyRecord writes it. Not sealed.
 inline constexpr char kVaultOwner[] = "vault";
 inline constexpr char kKeyIdName[] = "key_id";
 

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "services/common/status/status.h"
-#include "services/orchestrator/secrets/key_rotation.h"
 #include "services/orchestrator/secrets/secret_names.h"
 
 namespace machine::orchestrator {
@@ -16,15 +15,6 @@ namespace {
 // The length makes it impossible that two pairs give the same bytes.
 std::string BoundTo(absl::string_view owner, absl::string_view name) {
   return absl::StrCat(owner.size(), ":", owner, name);
-}
-
-absl::Status WrongKey(absl::string_view key_path, absl::string_view what,
-                      absl::string_view wanted_id) {
-  return absl::FailedPreconditionError(absl::StrCat("the key file ", key_path, " ", what,
-                                                    ": the store's secrets were sealed with key ",
-                                                    wanted_id,
-                                                    "; put that file back, or copy it from another "
-                                                    "orchestrator on this store"));
 }
 
 absl::Status LostOption(absl::string_view option, const std::string& owner) {
@@ -37,30 +27,27 @@ absl::Status LostOption(absl::string_view option, const std::string& owner) {
 
 }  // namespace
 
-absl::StatusOr<SecretVault> SecretVault::LoadOrCreate(absl::string_view key_path, Store& store) {
-  std::optional<std::string> wanted_id;
+absl::StatusOr<SecretVault> SecretVault::LoadOrCreate(const KeySource& source, Store& store) {
+  std::optional<std::string> kept;
   DM_RETURN_IF_ERROR(store.Read([&](StoreReader& reader) -> absl::Status {
-    DM_ASSIGN_OR_RETURN(wanted_id, reader.FindSecret(kVaultOwner, kKeyIdName));
+    DM_ASSIGN_OR_RETURN(kept, reader.FindSecret(kVaultOwner, kKeyIdName));
     return absl::OkStatus();
   }));
-  if (!wanted_id.has_value()) {
-    DM_ASSIGN_OR_RETURN(common::SealingKey key, common::SealingKey::FromNewFile(key_path));
+  if (!kept.has_value()) {
+    DM_ASSIGN_OR_RETURN(StoreKey fresh, NewStoreKey(source));
+    const std::string record = fresh.record.ToString();
     // Of several orchestrators on a new store, the first to commit sets the key of all.
     DM_RETURN_IF_ERROR(store.WriteAndWait([&](StoreTransaction& transaction) -> absl::Status {
-      DM_ASSIGN_OR_RETURN(wanted_id, transaction.FindSecret(kVaultOwner, kKeyIdName));
-      if (wanted_id.has_value()) return absl::OkStatus();
-      wanted_id = key.id();
-      return transaction.PutSecret(kVaultOwner, kKeyIdName, key.id());
+      DM_ASSIGN_OR_RETURN(kept, transaction.FindSecret(kVaultOwner, kKeyIdName));
+      if (kept.has_value()) return absl::OkStatus();
+      kept = record;
+      return transaction.PutSecret(kVaultOwner, kKeyIdName, record);
     }));
-    if (key.id() != *wanted_id) return WrongKey(key_path, "is another one", *wanted_id);
-    return SecretVault(std::move(key));
+    if (*kept == record) return SecretVault(std::move(fresh.key));
   }
-  DM_RETURN_IF_ERROR(FinishKeyRotation(key_path, *wanted_id).status());
-  absl::StatusOr<common::SealingKey> key = common::SealingKey::FromFile(key_path);
-  if (absl::IsNotFound(key.status())) return WrongKey(key_path, "is missing", *wanted_id);
-  DM_RETURN_IF_ERROR(key.status());
-  if (key->id() != *wanted_id) return WrongKey(key_path, "is another one", *wanted_id);
-  return SecretVault(*std::move(key));
+  DM_ASSIGN_OR_RETURN(const KeyRecord record, KeyRecord::Parse(*kept));
+  DM_ASSIGN_OR_RETURN(common::SealingKey key, OpenStoreKey(source, record));
+  return SecretVault(std::move(key));
 }
 
 absl::StatusOr<std::string> SecretVault::Seal(absl::string_view owner, absl::string_view name,

@@ -13,6 +13,7 @@
 #include "machine/v1/machine.pb.h"
 #include "services/common/crypto/sealing.h"
 #include "services/common/crypto/secret_string.h"
+#include "services/orchestrator/secrets/store_key.h"
 #include "services/orchestrator/store/store.h"
 
 namespace machine::orchestrator {
@@ -23,11 +24,11 @@ class SecretVault {
  public:
   explicit SecretVault(common::SealingKey key) : key_(std::move(key)) {}
 
-  /// The vault of `store` with the key in the file at `key_path`; a new store gets the key that is
-  /// there, or a new one. FAILED_PRECONDITION when the store was sealed with another key, maybe at
-  /// this moment by another orchestrator on it, or the file is gone: then the store is not changed.
-  /// Else as common::SealingKey::FromFile. Waits for the disk.
-  static absl::StatusOr<SecretVault> LoadOrCreate(absl::string_view key_path, Store& store);
+  /// The vault of `store` with the key of `source`; a new store gets that key, which is made where
+  /// there is none. FAILED_PRECONDITION when the store was sealed with another key, maybe at this
+  /// moment by another orchestrator on it, or the key file is gone: then the store is not changed.
+  /// Else as OpenStoreKey(). Waits for the disk.
+  static absl::StatusOr<SecretVault> LoadOrCreate(const KeySource& source, Store& store);
 
   /// `owner` is a machine's uid, or what else the value belongs to.
   absl::StatusOr<std::string> Seal(absl::string_view owner, absl::string_view name,

@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -47,40 +50,115 @@ class SecretVaultFileTest : public testing::Test {
  protected:
   std::string folder_ = NewTestFolder();
   std::string key_path_ = absl::StrCat(folder_, "/key");
+  KeySource key_file_{.key_path = key_path_, .passphrase_path = ""};
+  KeySource passphrase_{.key_path = key_path_,
+                        .passphrase_path = absl::StrCat(folder_, "/passphrase")};
+
+  void WritePassphrase(absl::string_view text) {
+    ASSERT_TRUE(common::WriteFileAtomically(passphrase_.passphrase_path, text, 0600).ok());
+  }
   std::unique_ptr<SqliteStore> store_ = *SqliteStore::Open(absl::StrCat(folder_, "/store.db"));
 };
 
 TEST_F(SecretVaultFileTest, ANewStoreGetsAKeyThatTheNextStartFinds) {
-  const auto first = SecretVault::LoadOrCreate(key_path_, *store_);
+  const auto first = SecretVault::LoadOrCreate(key_file_, *store_);
   ASSERT_TRUE(first.ok()) << first.status();
   struct stat info;
   ASSERT_EQ(stat(key_path_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600U);
   const std::string sealed = *first->Seal("uid", "token", "hunter2");
-  const auto second = SecretVault::LoadOrCreate(key_path_, *store_);
+  const auto second = SecretVault::LoadOrCreate(key_file_, *store_);
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ(second->Open("uid", "token", sealed)->view(), "hunter2");
 }
 
 TEST_F(SecretVaultFileTest, AStoreWhoseKeyIsGoneGetsNoNewOne) {
-  ASSERT_TRUE(SecretVault::LoadOrCreate(key_path_, *store_).ok());
+  ASSERT_TRUE(SecretVault::LoadOrCreate(key_file_, *store_).ok());
   ASSERT_EQ(unlink(key_path_.c_str()), 0);
-  const auto vault = SecretVault::LoadOrCreate(key_path_, *store_);
+  const auto vault = SecretVault::LoadOrCreate(key_file_, *store_);
   EXPECT_EQ(vault.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(vault.status().message(), HasSubstr(absl::StrCat(key_path_, " is missing")));
   EXPECT_NE(access(key_path_.c_str(), F_OK), 0);
 }
 
 TEST_F(SecretVaultFileTest, AnotherKeyIsRefusedAtTheStart) {
-  ASSERT_TRUE(SecretVault::LoadOrCreate(key_path_, *store_).ok());
+  ASSERT_TRUE(SecretVault::LoadOrCreate(key_file_, *store_).ok());
   ASSERT_TRUE(common::WriteFileAtomically(key_path_, std::string(64, 'a'), 0600).ok());
-  const auto vault = SecretVault::LoadOrCreate(key_path_, *store_);
+  const auto vault = SecretVault::LoadOrCreate(key_file_, *store_);
   EXPECT_EQ(vault.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(vault.status().message(), HasSubstr("is another one"));
 }
 
+TEST_F(SecretVaultFileTest, ANewStoreIsSealedUnderAPassphraseWithParametersThatItKeeps) {
+  WritePassphrase("open sesame\n");
+  const auto first = SecretVault::LoadOrCreate(passphrase_, *store_);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_NE(access(key_path_.c_str(), F_OK), 0);
+  const std::string sealed = *first->Seal("uid", "token", "hunter2");
+  // A line end is no part of it.
+  WritePassphrase("open sesame");
+  const auto second = SecretVault::LoadOrCreate(passphrase_, *store_);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->Open("uid", "token", sealed)->view(), "hunter2");
+}
+
+TEST_F(SecretVaultFileTest, OfSeveralOrchestratorsOnANewStoreAllGetTheKeyOfTheFirst) {
+  WritePassphrase("open sesame");
+  std::mutex mu;
+  std::vector<SecretVault> vaults;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      auto vault = SecretVault::LoadOrCreate(passphrase_, *store_);
+      const std::lock_guard<std::mutex> lock(mu);
+      if (vault.ok()) vaults.push_back(*std::move(vault));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_EQ(vaults.size(), 4U);
+  const std::string sealed = *vaults[0].Seal("uid", "token", "hunter2");
+  for (const SecretVault& vault : vaults) {
+    EXPECT_EQ(vault.Open("uid", "token", sealed)->view(), "hunter2");
+  }
+}
+
+TEST_F(SecretVaultFileTest, AnotherPassphraseAKeyFileOrNoPassphraseIsRefused) {
+  WritePassphrase("open sesame");
+  ASSERT_TRUE(SecretVault::LoadOrCreate(passphrase_, *store_).ok());
+  EXPECT_THAT(SecretVault::LoadOrCreate(key_file_, *store_).status().message(),
+              HasSubstr("were sealed under a passphrase"));
+  EXPECT_NE(access(key_path_.c_str(), F_OK), 0);
+  WritePassphrase("open sesami");
+  const auto wrong = SecretVault::LoadOrCreate(passphrase_, *store_);
+  EXPECT_EQ(wrong.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(wrong.status().message(),
+              HasSubstr(absl::StrCat("the passphrase in ", passphrase_.passphrase_path,
+                                     " is another one")));
+  WritePassphrase("open sesame");
+  EXPECT_TRUE(SecretVault::LoadOrCreate(passphrase_, *store_).ok());
+}
+
+TEST_F(SecretVaultFileTest, APassphraseForAStoreWithAKeyFileIsRefused) {
+  ASSERT_TRUE(SecretVault::LoadOrCreate(key_file_, *store_).ok());
+  WritePassphrase("open sesame");
+  const auto vault = SecretVault::LoadOrCreate(passphrase_, *store_);
+  EXPECT_EQ(vault.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(vault.status().message(), HasSubstr("leave --passphrase-file out"));
+  EXPECT_TRUE(SecretVault::LoadOrCreate(key_file_, *store_).ok());
+}
+
+TEST(KeyRecordTest, IsTheSameAfterItWasKeptAndNonsenseIsRefused) {
+  const KeyRecord record{.id = "0123456789abcdef", .derivation = common::ScryptParameters::New()};
+  EXPECT_EQ(KeyRecord::Parse(record.ToString())->ToString(), record.ToString());
+  EXPECT_FALSE(KeyRecord::Parse("0123456789abcdef")->derivation.has_value());
+  for (const char* text : {"0123456789abcdef scrypt", "0123456789abcdef argon2:1:2:3:4"}) {
+    EXPECT_EQ(common::ReasonOf(KeyRecord::Parse(text).status()),
+              machine::v1::ERROR_REASON_STORE_CORRUPT);
+  }
+}
+
 TEST_F(SecretVaultFileTest, SecretOptionsLeaveTheRecordAndComeBackForADriver) {
-  const SecretVault vault = *SecretVault::LoadOrCreate(key_path_, *store_);
+  const SecretVault vault = *SecretVault::LoadOrCreate(key_file_, *store_);
   MachineRecord record = TestMachine("dev");
   machine::v1::Machine& machine = *record.mutable_machine();
   auto* option = machine.add_driver_options();

@@ -30,9 +30,11 @@ struct Row {
 };
 
 // Read before anything is changed: a cursor must not meet its own updates.
-absl::StatusOr<std::vector<Row>> Rows(SqlConnection& db, absl::string_view sql) {
+template <typename... Values>
+absl::StatusOr<std::vector<Row>> Rows(SqlConnection& db, absl::string_view sql,
+                                      const Values&... values) {
   std::vector<Row> rows;
-  DM_ASSIGN_OR_RETURN(SqlStatement row, db.Query(sql));
+  DM_ASSIGN_OR_RETURN(SqlStatement row, db.Query(sql, values...));
   for (;;) {
     DM_ASSIGN_OR_RETURN(const bool found, row.Step());
     if (!found) return rows;
@@ -41,9 +43,11 @@ absl::StatusOr<std::vector<Row>> Rows(SqlConnection& db, absl::string_view sql) 
   }
 }
 
-absl::Status ResealSecrets(SqlConnection& db, Reseal reseal, int64_t& count) {
-  DM_ASSIGN_OR_RETURN(const std::vector<Row> rows,
-                      Rows(db, "SELECT owner, name, sealed FROM secrets"));
+absl::Status ResealSecrets(SqlConnection& db, absl::string_view first, Reseal reseal,
+                           int64_t& count) {
+  DM_ASSIGN_OR_RETURN(
+      const std::vector<Row> rows,
+      Rows(db, "SELECT owner, name, sealed FROM secrets ORDER BY owner <> ?1", first));
   for (const Row& row : rows) {
     DM_ASSIGN_OR_RETURN(const std::string sealed, reseal(row.key, row.second_key, row.bytes));
     DM_RETURN_IF_ERROR(db.Change("UPDATE secrets SET sealed = ?3 WHERE owner = ?1 AND name = ?2",
@@ -79,13 +83,13 @@ absl::Status ResealRecords(SqlConnection& db, absl::string_view table, absl::str
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> ResealAll(SqlConnection& db, Reseal reseal) {
+absl::StatusOr<int64_t> ResealAll(SqlConnection& db, absl::string_view first, Reseal reseal) {
   using ::orchestrator::store::CertificateRecord;
   using ::orchestrator::store::DriverRecord;
   using ::orchestrator::store::MachineRecord;
   using ::orchestrator::store::TombstoneRecord;
   int64_t count = 0;
-  DM_RETURN_IF_ERROR(ResealSecrets(db, reseal, count));
+  DM_RETURN_IF_ERROR(ResealSecrets(db, first, reseal, count));
   DM_RETURN_IF_ERROR(ResealRecords<MachineRecord>(
       db, "machines", "uid", [](MachineRecord& r) { return r.mutable_driver_state_sealed(); },
       reseal, count));
@@ -104,7 +108,7 @@ absl::StatusOr<int64_t> ResealAll(SqlConnection& db, Reseal reseal) {
 
 }  // namespace
 
-absl::StatusOr<int64_t> ResealFile(absl::string_view path, Reseal reseal) {
+absl::StatusOr<int64_t> ResealFile(absl::string_view path, absl::string_view first, Reseal reseal) {
   if (access(std::string(path).c_str(), F_OK) != 0) {
     return absl::NotFoundError(absl::StrCat("there is no store ", path));
   }
@@ -113,7 +117,7 @@ absl::StatusOr<int64_t> ResealFile(absl::string_view path, Reseal reseal) {
   DM_RETURN_IF_ERROR(CheckSchema(*db, path));
   DM_RETURN_IF_ERROR(Migrate(*db));
   DM_RETURN_IF_ERROR(db->Execute("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; BEGIN"));
-  DM_ASSIGN_OR_RETURN(const int64_t count, ResealAll(*db, reseal));
+  DM_ASSIGN_OR_RETURN(const int64_t count, ResealAll(*db, first, reseal));
   DM_RETURN_IF_ERROR(db->Execute("COMMIT"));
   // Free pages and the log have the values as they were. It is done by now, so a disk without room
   // for this is no failure.
@@ -121,7 +125,8 @@ absl::StatusOr<int64_t> ResealFile(absl::string_view path, Reseal reseal) {
   return count;
 }
 
-absl::StatusOr<int64_t> ResealDatabase(const PostgresAddress& address, Reseal reseal) {
+absl::StatusOr<int64_t> ResealDatabase(const PostgresAddress& address, absl::string_view first,
+                                       Reseal reseal) {
   DM_ASSIGN_OR_RETURN(const std::unique_ptr<PostgresConnection> db,
                       PostgresConnection::Connect(address, kIdleLimit));
   DM_RETURN_IF_ERROR(CheckPostgresSchema(*db, address.printable()));
@@ -133,7 +138,7 @@ absl::StatusOr<int64_t> ResealDatabase(const PostgresAddress& address, Reseal re
   }
   DM_RETURN_IF_ERROR(db->Execute("BEGIN"));
   DM_RETURN_IF_ERROR(db->Query("SELECT revision FROM orchestrator FOR UPDATE").status());
-  DM_ASSIGN_OR_RETURN(const int64_t count, ResealAll(*db, reseal));
+  DM_ASSIGN_OR_RETURN(const int64_t count, ResealAll(*db, first, reseal));
   // A revision without a change: an orchestrator that lost its connection before this, and comes
   // back with the old key in memory, finds that it has missed something and begins anew.
   DM_RETURN_IF_ERROR(db->Change("UPDATE orchestrator SET revision = revision + 1"));

@@ -19,12 +19,14 @@ using Reseal = absl::FunctionRef<absl::StatusOr<std::string>(
     absl::string_view owner, absl::string_view name, absl::string_view sealed)>;
 
 // Both block, need the store for themselves and change all of it in one transaction, or nothing;
-// they return how many values there were. What stood in the file before is overwritten.
+// they return how many values there were. The secrets of the owner `first` come before all other
+// values. What stood in the file before is overwritten.
 // Errors: NOT_FOUND when there is no store; FAILED_PRECONDITION while an orchestrator uses it;
 // those of `reseal`; as the databases say.
 
-absl::StatusOr<int64_t> ResealFile(absl::string_view path, Reseal reseal);
-absl::StatusOr<int64_t> ResealDatabase(const PostgresAddress& address, Reseal reseal);
+absl::StatusOr<int64_t> ResealFile(absl::string_view path, absl::string_view first, Reseal reseal);
+absl::StatusOr<int64_t> ResealDatabase(const PostgresAddress& address, absl::string_view first,
+                                       Reseal reseal);
 
 }  // namespace machine::orchestrator
 
