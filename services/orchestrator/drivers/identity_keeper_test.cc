@@ -29,6 +29,7 @@ class FakeDriver final : public ::driver::v1::Driver::Service {
  public:
   grpc::Status Handshake(grpc::ServerContext*, const ::driver::v1::HandshakeRequest*,
                          ::driver::v1::HandshakeResponse* response) override {
+    response->set_api(1);
     response->set_driver_version("1.2.3");
     return grpc::Status::OK;
   }

@@ -176,6 +176,14 @@ absl::StatusOr<std::shared_ptr<DriverConnection>> DriverRegistry::Handshake(
   DM_RETURN_IF_ERROR(
       common::Annotate(common::FromGrpcStatus(stub->Handshake(&context, request, &handshake)),
                        absl::StrCat("driver ", name)));
+  if (handshake.api() != kApi) {
+    return common::Error(absl::StatusCode::kFailedPrecondition,
+                         machine::v1::ERROR_REASON_DRIVER_API_MISMATCH,
+                         absl::StrCat("driver ", name, " ", handshake.driver_version(),
+                                      " answers by API ", handshake.api(), ", this orchestrator ",
+                                      common::kVersion, " asked for ", kApi),
+                         {{"driver", name}});
+  }
   std::string certificate_pem = ShownCertificate(context);
   ::driver::v1::GetCreateFlagsResponse flags;
   grpc::ClientContext flags_context;
