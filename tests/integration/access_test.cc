@@ -7,7 +7,9 @@
 #include <sqlite3.h>
 
 #include <map>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -17,6 +19,7 @@
 #include "machine/v1/access.grpc.pb.h"
 #include "machine/v1/machines.grpc.pb.h"
 #include "machine/v1/server.grpc.pb.h"
+#include "re2/re2.h"
 #include "services/common/clock/clock.h"
 #include "services/common/crypto/certificates.h"
 #include "services/common/file/file.h"
@@ -39,9 +42,11 @@ constexpr absl::Duration kCallTimeout = absl::Seconds(60);
 // A stream that was let in goes on for ever; one that was not ends at once.
 constexpr absl::Duration kStreamTimeout = absl::Milliseconds(500);
 
-// Calls a method with these bytes as its only message, whatever kind it is.
+// Calls a method with these bytes as its only message, whatever kind it is; `first` gets the bytes
+// of its first answer.
 grpc::Status CallRaw(const common::Channel& channel, const std::string& method,
-                     const std::string& bytes, absl::Duration timeout) {
+                     const std::string& bytes, absl::Duration timeout,
+                     std::string* first = nullptr) {
   grpc::GenericStub stub(channel.grpc());
   grpc::ClientContext context;
   channel.Prepare(context, timeout);
@@ -55,6 +60,12 @@ grpc::Status CallRaw(const common::Channel& channel, const std::string& method,
   void* tag = nullptr;
   bool ok = false;
   queue.Next(&tag, &ok);
+  std::vector<grpc::Slice> slices;
+  if (first != nullptr && answer.Dump(&slices).ok()) {
+    for (const grpc::Slice& part : slices) {
+      first->append(reinterpret_cast<const char*>(part.begin()), part.size());
+    }
+  }
   return status;
 }
 
@@ -162,6 +173,26 @@ TEST_F(AccessTest, EveryMethodForEveryRole) {
         << unknown;
   }
   EXPECT_TRUE(CallRaw(channels[3], "/machine.v1.Server/Shutdown", "", kCallTimeout).ok());
+}
+
+TEST_F(AccessTest, NoServiceIsServedThatTheTableOfRolesDoesNotKnow) {
+  Start();
+  StoreOf("ada", "admin");
+  // ServerReflectionRequest{list_services: "*"} of gRPC's own reflection.
+  std::string served;
+  const grpc::Status status =
+      CallRaw(ChannelOf("ada"), "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+              "\x3a\x01*", kCallTimeout, &served);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  std::set<std::string> listed;
+  re2::StringPiece rest(served);
+  for (std::string name;
+       RE2::FindAndConsume(&rest, R"(((?:machine|google)\.[A-Za-z0-9.]+))", &name);) {
+    listed.insert(name);
+  }
+  std::set<std::string> known;
+  for (const auto* service : orchestrator::ServedServices()) known.insert(service->full_name());
+  EXPECT_EQ(listed, known);
 }
 
 TEST_F(AccessTest, AGrantCountsForItsMachinesOnly) {
