@@ -420,5 +420,28 @@ TEST_F(OperateTest, SigtermUnderLoadFailsNoCommandAndMakesEachMachineOnce) {
   for (const auto& create : creates) EXPECT_TRUE(create.contains("response")) << create;
 }
 
+TEST_F(OperateTest, LogsThatAreFollowedGoOnWithTheNextOrchestratorWhereTheyWere) {
+  ASSERT_EQ(Run("ls").exit_code, 0);
+  RunningCommand create = world_.Begin("create -d toy --ssh-timeout=15s dev");
+  ASSERT_TRUE(Eventually(kLimit, [&] { return Run("ls -q").out == "dev\n"; }));
+  RunningCommand logs = world_.Begin("logs -f dev");
+  constexpr char kWaiting[] = "Waiting for SSH to be available...";
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_TRUE(Eventually(kLimit, [&] { return absl::StrContains(logs.OutSoFar(), kWaiting); }));
+    const std::optional<ProcessName> serving = world_.Orchestrator();
+    ASSERT_TRUE(serving.has_value());
+    world_.SignalAll("machine-orchestrator", SIGTERM);
+    ASSERT_TRUE(
+        Eventually(kLimit, [&] { return !common::IsAlive(serving->pid, serving->start_time); }));
+    ASSERT_TRUE(Eventually(kLimit, [&] { return world_.Orchestrator().has_value(); }));
+  }
+  const Outcome followed = logs.Wait();
+  EXPECT_EQ(followed.exit_code, 0) << followed;
+  EXPECT_THAT(followed.out, HasSubstr("failed: "));
+  // Nothing is told twice.
+  EXPECT_EQ(followed.out.find(kWaiting), followed.out.rfind(kWaiting)) << followed;
+  create.Wait();
+}
+
 }  // namespace
 }  // namespace machine::tests
