@@ -109,21 +109,22 @@ absl::StatusOr<std::string> ReadFile(absl::string_view path, int64_t max_bytes) 
 absl::Status EnsureDir(absl::string_view path, mode_t mode) {
   if (path.empty()) return absl::InvalidArgumentError("a folder needs a name");
   const std::string folder(path);
-  if (mkdir(folder.c_str(), mode) == 0) {
+  int made = mkdir(folder.c_str(), mode);
+  if (const std::string parent = FolderOf(path); made != 0 && errno == ENOENT && parent != path) {
+    DM_RETURN_IF_ERROR(EnsureDir(parent, mode));
+    // Once: some file systems, such as /proc, have no new folders anywhere.
+    made = mkdir(folder.c_str(), mode);
+  }
+  if (made == 0) {
     // mkdir() has applied the umask.
     return chmod(folder.c_str(), mode) == 0 ? absl::OkStatus()
                                             : ErrnoError("setting the mode of", path);
   }
-  if (errno == EEXIST) {
-    struct stat info;
-    if (stat(folder.c_str(), &info) != 0) return ErrnoError("looking at", path);
-    if (S_ISDIR(info.st_mode)) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat(path, " is not a folder"));
-  }
-  const std::string parent = FolderOf(path);
-  if (errno != ENOENT || parent == path) return ErrnoError("creating folder", path);
-  DM_RETURN_IF_ERROR(EnsureDir(parent, mode));
-  return EnsureDir(path, mode);
+  if (errno != EEXIST) return ErrnoError("creating folder", path);
+  struct stat info;
+  if (stat(folder.c_str(), &info) != 0) return ErrnoError("looking at", path);
+  if (S_ISDIR(info.st_mode)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(path, " is not a folder"));
 }
 
 absl::Status EnsurePrivateDir(absl::string_view path) {

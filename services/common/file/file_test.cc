@@ -139,6 +139,10 @@ TEST_F(FileTest, FoldersAreCreatedWithTheirParentsAndLeftAsTheyAre) {
   EXPECT_EQ(EnsureDir("", 0700).code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(FileTest, AFolderWhereNoneCanBeIsAnError) {
+  EXPECT_EQ(EnsureDir("/proc/folder/below", 0700).code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(FileTest, APrivateFolderIsTightened) {
   const std::string folder = folder_ + "/p";
   ASSERT_TRUE(EnsureDir(folder, 0755).ok());
