@@ -229,7 +229,9 @@ absl::Status AddFlag(absl::string_view text, EngineSettings& settings, Collector
 absl::Status AddLists(const machine::v1::EngineOptions& engine, EngineSettings& settings,
                       Collector& collector) {
   for (const std::string& label : engine.labels()) {
-    if (label.empty() || label[0] == '=' || HasControlCharacter(label)) {
+    // dockerd does not start with one that has no value.
+    const size_t equals = label.find('=');
+    if (equals == std::string::npos || equals == 0 || HasControlCharacter(label)) {
       return InvalidField("engine.labels", "a label is KEY=VALUE");
     }
     collector.AddToList("labels", "label", label);

@@ -141,9 +141,11 @@ TEST(EngineSettingsTest, OtherFieldsAreChecked) {
   ProvisionRequest env;
   env.mutable_engine()->add_env("A=b\nExecStart=x");
   EXPECT_FALSE(ReadEngineSettings(env).ok());
-  ProvisionRequest label;
-  label.mutable_engine()->add_labels("");
-  EXPECT_FALSE(ReadEngineSettings(label).ok());
+  for (const char* const text : {"", "front", "=x", "a=b\nc"}) {
+    ProvisionRequest label;
+    label.mutable_engine()->add_labels(text);
+    EXPECT_FALSE(ReadEngineSettings(label).ok()) << text;
+  }
   ProvisionRequest port;
   port.set_engine_port(70000);
   EXPECT_FALSE(ReadEngineSettings(port).ok());
