@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -64,16 +65,23 @@ class GcCommand final : public Command {
     if (!args.String("credential").empty()) {
       request.set_credential(absl::StrCat("credentials/", args.String("credential")));
     }
-    std::string rows;
-    bool failed = false;
+    std::vector<Orphan> orphans;
     absl::Status status;
     for (const absl::Time give_up = absl::Now() + Orchestrator::kRepeatFor;;) {
       DM_ASSIGN_OR_RETURN(const common::Channel channel, context.orchestrator.channel());
-      status = Collect(channel, request, rows, failed);
+      status = Collect(channel, request, orphans);
       if (!context.orchestrator.LostBy(status) || absl::Now() > give_up) break;
       DM_RETURN_IF_ERROR(context.orchestrator.Recover(channel, status));
-      // What was removed is not there again; what was only looked at is.
-      if (request.dry_run()) rows.clear();
+      // Only what was removed is not found again.
+      std::erase_if(orphans, [](const Orphan& orphan) { return !orphan.removed(); });
+    }
+    std::string rows;
+    bool failed = false;
+    for (const Orphan& orphan : orphans) {
+      failed = failed || orphan.has_error();
+      absl::StrAppend(&rows, orphan.driver(), "\t", orphan.instance_id(), "\t",
+                      orphan.machine_id().empty() ? orphan.machine_uid() : orphan.machine_id(),
+                      "\t", StateWord(orphan.state()), "\t", Result(orphan), "\n");
     }
     if (!rows.empty()) context.console.Out(AlignColumns(absl::StrCat(kHeader, rows)));
     if (rows.empty() && status.ok()) context.console.Out("There are no orphans.\n");
@@ -82,21 +90,16 @@ class GcCommand final : public Command {
   }
 
  private:
-  // One call to its end; a row for each orphan, and whether one of them stays.
+  // One call to its end; what it finds comes behind `orphans`.
   static absl::Status Collect(const common::Channel& channel,
-                              const machine::v1::CollectOrphansRequest& request, std::string& rows,
-                              bool& failed) {
+                              const machine::v1::CollectOrphansRequest& request,
+                              std::vector<Orphan>& orphans) {
     Orphans::Stub stub(channel.grpc());
     grpc::ClientContext call;
     channel.Prepare(call, absl::InfiniteDuration());
     const auto reader = stub.CollectOrphans(&call, request);
     Orphan orphan;
-    while (reader->Read(&orphan)) {
-      failed = failed || orphan.has_error();
-      absl::StrAppend(&rows, orphan.driver(), "\t", orphan.instance_id(), "\t",
-                      orphan.machine_id().empty() ? orphan.machine_uid() : orphan.machine_id(),
-                      "\t", StateWord(orphan.state()), "\t", Result(orphan), "\n");
-    }
+    while (reader->Read(&orphan)) orphans.push_back(orphan);
     return common::FromGrpcStatus(reader->Finish());
   }
 };

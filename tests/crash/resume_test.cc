@@ -6,9 +6,13 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "services/common/file/file.h"
 #include "tests/crash/simcloud_world.h"
 
 namespace machine::tests {
@@ -59,6 +63,11 @@ class ResumeTest : public SimCloudWorldTest {
     EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
     EXPECT_EQ(sqlite3_changes(db), 1);
     sqlite3_close(db);
+  }
+
+  size_t TimesLookedForOrphans() const {
+    const std::string log = common::ReadFile(world_.server_dir() + "/server.log").value_or("");
+    return std::vector<std::string>(absl::StrSplit(log, "\"looking for orphans\"")).size() - 1;
   }
 
   std::string driver() const { return world_.libexec() + "/machine-driver-simcloud"; }
@@ -159,6 +168,27 @@ TEST_F(ResumeTest, AnInstanceThatNoMachineKnowsIsFoundAndRemoved) {
   EXPECT_EQ(StateInLedger(), "Running");
   EXPECT_EQ(Run("status kept").out, "Running\n");
   EXPECT_EQ(Run("gc").out, "There are no orphans.\n");
+}
+
+TEST_F(ResumeTest, OrphansAreCollectedByTheNextOrchestratorWhenTheirsEnds) {
+  // Names the account to look in.
+  ASSERT_EQ(Run("create -d simcloud kept").exit_code, 0);
+  ASSERT_EQ(Run("create -d simcloud lost").exit_code, 0);
+  ForgetTheRecordOf("lost");
+  for (const auto& [line, outcome] :
+       {std::pair{"gc --dry-run", "orphan"}, std::pair{"gc", "removed"}}) {
+    ASSERT_EQ(Run("gc --dry-run").exit_code, 0);
+    // The provider's driver says nothing until its orchestrator has ended it.
+    ASSERT_EQ(world_.SignalAll("machine-driver-simcloud", SIGSTOP), 1U);
+    const size_t looked = TimesLookedForOrphans();
+    RunningCommand collect = world_.Begin(line);
+    ASSERT_TRUE(Eventually(kLimit, [&] { return TimesLookedForOrphans() > looked; }));
+    ASSERT_EQ(world_.SignalAll("machine-orchestrator", SIGTERM), 1U);
+    const Outcome collected = collect.Wait();
+    EXPECT_EQ(collected.exit_code, 0) << line << "\n" << collected;
+    EXPECT_THAT(collected.out, HasSubstr(outcome));
+  }
+  EXPECT_EQ(StateInLedger(), "Running");
 }
 
 TEST_F(ResumeTest, OfOneCredentialOnlyItsAccountIsLookedAt) {

@@ -176,6 +176,7 @@ absl::Status OrphanCollector::Collect(const machine::v1::CollectOrphansRequest& 
   absl::Status first_error;
   std::set<std::pair<std::string, std::string>> seen;  // Driver and instance.
   for (const Account& account : accounts) {
+    parts_.log.Info("looking for orphans", {{"driver", account.driver}});
     const auto instances = List(account, /*must_be_able=*/!request.driver().empty());
     if (!instances.ok()) {
       first_error.Update(instances.status());
