@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs from Debian 12 what the project needs. Does nothing when all is there.
 #
-#   install-deps.sh [--build] [--test] [--run] [--package] [--lint]     default: --build --test --run
+#   install-deps.sh [--build] [--test] [--run] [--package] [--lint] [--fuzz]     default: --build --test --run
 set -euo pipefail
 # dpkg refuses to work without them, and a shell of `su` has none in its PATH.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -26,10 +26,12 @@ readonly RUN_PACKAGES="
 # What makes the Debian packages, and runs the containers of deploy/docker.
 readonly PACKAGE_PACKAGES="debhelper dpkg-dev docker-compose python3-kubernetes python3-yaml"
 readonly LINT_PACKAGES="clang-format clang-tidy shellcheck git"
+# clang and libFuzzer; see tests/fuzz.
+readonly FUZZ_PACKAGES="clang-14 libclang-rt-14-dev"
 
 usage() {
   cat <<'TEXT'
-Usage: install-deps.sh [--build] [--test] [--run] [--package] [--lint]
+Usage: install-deps.sh [--build] [--test] [--run] [--package] [--lint] [--fuzz]
 
 Installs the Debian packages that a task needs (default: --build --test --run). With all of them
 there it changes nothing. Uses sudo unless run as root.
@@ -49,6 +51,7 @@ for argument in "$@"; do
     --run) wanted+=" $RUN_PACKAGES" ;;
     --package) wanted+=" $PACKAGE_PACKAGES" ;;
     --lint) wanted+=" $LINT_PACKAGES" ;;
+    --fuzz) wanted+=" $FUZZ_PACKAGES" ;;
     --help | -h) usage; exit ;;
     *) die "unknown argument '$argument'; see --help" ;;
   esac
