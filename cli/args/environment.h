@@ -20,7 +20,8 @@ class Environment {
   virtual std::string Get(absl::string_view name) const = 0;
 };
 
-/// The process's environment.
+/// The process's environment. HOME is the user's folder in the password database where it is not
+/// set.
 class ProcessEnvironment final : public Environment {
  public:
   std::string Get(absl::string_view name) const override;

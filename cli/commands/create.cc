@@ -194,6 +194,11 @@ class CreateCommand final : public Command {
       context.console.Out(Help(context, driver));
       return absl::InvalidArgumentError("Error: No machine name specified");
     }
+    if (args.operands[0].size() > kMaxMachineName) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("Error creating machine: Invalid hostname specified. It has ",
+                       args.operands[0].size(), " characters, ", kMaxMachineName, " are possible"));
+    }
     if (!IsMachineName(args.operands[0])) {
       return absl::InvalidArgumentError(absl::StrCat("Error creating machine: ", kInvalidHostname));
     }

@@ -8,15 +8,14 @@
 #include <sys/time.h>
 
 #include <cerrno>
-#include <csignal>
 #include <memory>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/args/flags.h"
 #include "cli/commands/dial.h"
+#include "services/common/process/broken_pipe.h"
 #include "services/common/process/unique_fd.h"
 #include "services/common/status/status.h"
 
@@ -114,8 +113,7 @@ absl::Status CheckEngine(const EngineDoor& door, absl::Duration timeout) {
   SSL_set_fd(ssl.get(), fd->get());
   ERR_clear_error();  // What is left there would be taken for this connection's.
   // A side that refuses the other hangs up, perhaps before it is written to.
-  auto* const on_broken_pipe = std::signal(SIGPIPE, SIG_IGN);
-  const auto restore = absl::MakeCleanup([&] { std::signal(SIGPIPE, on_broken_pipe); });
+  const common::BrokenPipeGuard guard;
   int result = SSL_connect(ssl.get());
   if (result != 1) return Failure(door, ssl.get(), result);
   // Whether it was written, the answer tells, or why there is none.

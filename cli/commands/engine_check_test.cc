@@ -101,6 +101,15 @@ TEST_F(EngineCheckTest, ACertificateThatHasEndedIsNamed) {
   EXPECT_THAT(Cause(), HasSubstr("certificate has expired"));
 }
 
+TEST_F(EngineCheckTest, ACertificateOfOursThatHasEndedIsHeardFromTheEngine) {
+  const common::FakeClock yesterday(absl::Now() - absl::Hours(25));
+  const auto then = common::CertAuthority::FromPem(ca_.cert_pem(), ca_.key_pem().view(), yesterday);
+  ASSERT_TRUE(then.ok()) << then.status();
+  Serve({"127.0.0.1"});
+  PutClientOf(*then);
+  EXPECT_THAT(Cause(), HasSubstr("alert certificate expired\nYou can attempt to regenerate"));
+}
+
 TEST_F(EngineCheckTest, AnEngineThatRefusesOurCertificateIsHeard) {
   Serve({"127.0.0.1"});
   PutClientOf(other_);

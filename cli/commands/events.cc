@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -83,8 +84,8 @@ class EventsCommand final : public Command {
                        .usage = "With --initial: end where the present is reached"},
                       OutputFlag()},
             .details =
-                "With -o json each line is an event with its resume_token, with which "
-                "--since goes on after it.",
+                "With -o json each line is an event, with -o yaml each document, with its "
+                "resume_token, with which\n--since goes on after it.",
             .examples = {{"docker-machine events", "until Ctrl-C"},
                          {"docker-machine events --filter state=Error -o json", "for programs"},
                          {"docker-machine events --initial --once", "all there is, now"}}};
@@ -98,17 +99,13 @@ class EventsCommand final : public Command {
     if (args.Bool("once") && !args.Bool("initial")) {
       return absl::InvalidArgumentError("Error: --once ends what --initial shows: give both");
     }
-    if (output == DataFormat::kYaml) {
-      return absl::InvalidArgumentError("Error: events has json lines only: use --output json");
-    }
     machine::v1::WatchMachinesRequest request;
     request.set_filter(args.String("filter"));
     request.set_send_initial(args.Bool("initial"));
     request.set_resume_token(args.String("since"));
     CurrentStream current;
     context.interrupts.Start([&](int) { current.Interrupt(); });
-    const absl::Status status =
-        Follow(context, current, request, output.has_value(), args.Bool("once"));
+    const absl::Status status = Follow(context, current, request, output, args.Bool("once"));
     context.interrupts.Stop();
     DM_RETURN_IF_ERROR(status);
     return kExitOk;
@@ -117,12 +114,13 @@ class EventsCommand final : public Command {
  private:
   // Across restarts of the orchestrator, each event once.
   static absl::Status Follow(CommandContext& context, CurrentStream& current,
-                             machine::v1::WatchMachinesRequest& request, bool json, bool once) {
+                             machine::v1::WatchMachinesRequest& request,
+                             std::optional<DataFormat> output, bool once) {
     for (;;) {
       DM_ASSIGN_OR_RETURN(const common::Channel channel, context.orchestrator.channel());
       bool reached = false;
       absl::Status status =
-          Read(context, current, channel, request, json, once ? &reached : nullptr);
+          Read(context, current, channel, request, output, once ? &reached : nullptr);
       if (current.interrupted() || reached) return absl::OkStatus();
       const bool lagged = common::ReasonOf(status) == machine::v1::ERROR_REASON_WATCH_LAGGED;
       if (context.orchestrator.LostBy(status) || absl::IsCancelled(status)) {
@@ -137,7 +135,8 @@ class EventsCommand final : public Command {
   // Reads one stream; `reached` is set, and reading ended, at the first bookmark.
   static absl::Status Read(CommandContext& context, CurrentStream& current,
                            const common::Channel& channel,
-                           machine::v1::WatchMachinesRequest& request, bool json, bool* reached) {
+                           machine::v1::WatchMachinesRequest& request,
+                           std::optional<DataFormat> output, bool* reached) {
     Machines::Stub stub(channel.grpc());
     grpc::ClientContext call;
     channel.Prepare(call, absl::InfiniteDuration());
@@ -147,7 +146,7 @@ class EventsCommand final : public Command {
     absl::Status shown;
     while (shown.ok() && reader->Read(&event)) {
       if (!event.resume_token().empty()) request.set_resume_token(event.resume_token());
-      shown = Show(context, event, json);
+      shown = Show(context, event, output);
       if (reached != nullptr && event.type() == MachineEvent::BOOKMARK) {
         *reached = true;
         call.TryCancel();
@@ -159,11 +158,11 @@ class EventsCommand final : public Command {
     return shown.ok() ? status : shown;
   }
 
-  static absl::Status Show(CommandContext& context, const MachineEvent& event, bool json) {
-    if (json) {
+  static absl::Status Show(CommandContext& context, const MachineEvent& event,
+                           std::optional<DataFormat> output) {
+    if (output.has_value()) {
       DM_ASSIGN_OR_RETURN(const nlohmann::ordered_json data, MessageData(event));
-      context.console.Out(absl::StrCat(
-          data.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace), "\n"));
+      context.console.Out(SerializeNext(*output, data));
       return absl::OkStatus();
     }
     if (event.type() == MachineEvent::BOOKMARK) return absl::OkStatus();

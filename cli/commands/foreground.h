@@ -18,7 +18,8 @@ std::optional<std::string> FindInPath(const Environment& env, absl::string_view 
 /// The path of this program's own file.
 std::string OwnProgram();
 
-/// Runs `argv` on this process's terminal and streams. Ctrl-C is the program's affair meanwhile.
+/// Runs `argv` on this process's terminal and streams. Ctrl-C is the program's affair meanwhile;
+/// SIGTERM and SIGHUP are passed on to it, and its end is waited for. One at a time.
 /// @return its exit status, 255 where a signal ended it; NOT_FOUND and the like when it cannot be
 ///   started.
 absl::StatusOr<int> RunInForeground(const std::vector<std::string>& argv);

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -6,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/machines.h"
+#include "cli/output/data_format.h"
 #include "cli/output/table.h"
 #include "machine/v1/orphans.grpc.pb.h"
 #include "services/common/status/grpc_status.h"
@@ -42,7 +45,8 @@ class GcCommand final : public Command {
                        .usage = "Look only where this driver does"},
                       {.names = {"credential"},
                        .type = FlagType::kString,
-                       .usage = "Look only in the account of this credential; with --driver"}},
+                       .usage = "Look only in the account of this credential; with --driver"},
+                      OutputFlag()},
             .details =
                 "Instances carry a tag of the orchestrator that made them. This finds those of "
                 "yours that no\nmachine knows, in every account that a machine, a credential or "
@@ -59,6 +63,7 @@ class GcCommand final : public Command {
     if (!args.operands.empty()) {
       return ErrorWithHelp(context, *this, "Error: gc takes no arguments");
     }
+    DM_ASSIGN_OR_RETURN(const std::optional<DataFormat> output, DataFormatOf(args));
     machine::v1::CollectOrphansRequest request;
     request.set_dry_run(args.Bool("dry-run"));
     request.set_driver(args.String("driver"));
@@ -75,21 +80,45 @@ class GcCommand final : public Command {
       // Only what was removed is not found again.
       std::erase_if(orphans, [](const Orphan& orphan) { return !orphan.removed(); });
     }
-    std::string rows;
-    bool failed = false;
-    for (const Orphan& orphan : orphans) {
-      failed = failed || orphan.has_error();
-      absl::StrAppend(&rows, orphan.driver(), "\t", orphan.instance_id(), "\t",
-                      orphan.machine_id().empty() ? orphan.machine_uid() : orphan.machine_id(),
-                      "\t", StateWord(orphan.state()), "\t", Result(orphan), "\n");
+    if (output.has_value()) {
+      context.console.Out(Serialize(*output, Data(orphans)));
+    } else if (!orphans.empty()) {
+      context.console.Out(Table(orphans));
+    } else if (status.ok()) {
+      context.console.Out("There are no orphans.\n");
     }
-    if (!rows.empty()) context.console.Out(AlignColumns(absl::StrCat(kHeader, rows)));
-    if (rows.empty() && status.ok()) context.console.Out("There are no orphans.\n");
     DM_RETURN_IF_ERROR(status);
+    const bool failed = std::any_of(orphans.begin(), orphans.end(),
+                                    [](const Orphan& orphan) { return orphan.has_error(); });
     return failed ? kExitError : kExitOk;
   }
 
  private:
+  static std::string Table(const std::vector<Orphan>& orphans) {
+    std::string text = kHeader;
+    for (const Orphan& orphan : orphans) {
+      absl::StrAppend(&text, orphan.driver(), "\t", orphan.instance_id(), "\t",
+                      orphan.machine_id().empty() ? orphan.machine_uid() : orphan.machine_id(),
+                      "\t", StateWord(orphan.state()), "\t", Result(orphan), "\n");
+    }
+    return AlignColumns(text);
+  }
+
+  static nlohmann::ordered_json Data(const std::vector<Orphan>& orphans) {
+    nlohmann::ordered_json data = nlohmann::ordered_json::array();
+    for (const Orphan& orphan : orphans) {
+      data.push_back({{"driver", orphan.driver()},
+                      {"instance", orphan.instance_id()},
+                      {"machine", orphan.machine_id()},
+                      {"machine_uid", orphan.machine_uid()},
+                      {"state", std::string(StateWord(orphan.state()))},
+                      {"removed", orphan.removed()},
+                      {"removal_goes_on", orphan.tombstone()},
+                      {"error", orphan.error().message()}});
+    }
+    return data;
+  }
+
   // One call to its end; what it finds comes behind `orphans`.
   static absl::Status Collect(const common::Channel& channel,
                               const machine::v1::CollectOrphansRequest& request,

@@ -35,7 +35,7 @@ class InspectCommand final : public Command {
       context.console.Out(Serialize(*output, config));
       return kExitOk;
     }
-    if (!args.IsSet("format")) {
+    if (args.String("format").empty()) {
       context.console.Out(common::LegacyConfigText(config));
       return kExitOk;
     }

@@ -26,6 +26,7 @@ constexpr char kHeader[] = "NAME\tACTIVE\tDRIVER\tSTATE\tURL\tSWARM\tDOCKER\tERR
 
 // The row of a machine.
 struct Row {
+  const Machine* machine = nullptr;
   absl::string_view name;
   absl::string_view active;
   absl::string_view driver;
@@ -95,6 +96,7 @@ class Swarms {
 
 Row RowOf(const Machine& machine, const std::string& docker_host, const std::string& master) {
   Row row;
+  row.machine = &machine;
   row.name = common::MachineId(machine.name());
   row.active = !IsActive(machine, docker_host)                  ? "-"
                : machine.endpoint().docker_url() == docker_host ? "*"
@@ -116,19 +118,25 @@ Row RowOf(const Machine& machine, const std::string& docker_host, const std::str
   return row;
 }
 
-nlohmann::json Fields(const Row& row) {
+// `swarm_options`: with those of the machine, too, which cost more than all others.
+nlohmann::json Fields(const Row& row, bool swarm_options) {
   const auto text = [](absl::string_view view) { return std::string(view); };
-  return {{"Name", text(row.name)},
-          {"Active", text(row.active)},
-          {"ActiveHost", row.active == "*"},
-          {"ActiveSwarm", row.active == "* (swarm)"},
-          {"DriverName", text(row.driver)},
-          {"State", text(row.state)},
-          {"URL", text(row.url)},
-          {"Swarm", row.swarm},
-          {"Error", row.error},
-          {"DockerVersion", row.docker},
-          {"ResponseTime", "0s"}};
+  nlohmann::json fields = {{"Name", text(row.name)},
+                           {"Active", text(row.active)},
+                           {"ActiveHost", row.active == "*"},
+                           {"ActiveSwarm", row.active == "* (swarm)"},
+                           {"DriverName", text(row.driver)},
+                           {"State", text(row.state)},
+                           {"URL", text(row.url)},
+                           {"Swarm", row.swarm},
+                           {"Error", row.error},
+                           {"DockerVersion", row.docker},
+                           {"ResponseTime", "0s"}};
+  if (swarm_options) {
+    fields["SwarmOptions"] = nlohmann::json(
+        common::LegacyConfig(*row.machine, /*storage_path=*/"")["HostOptions"]["SwarmOptions"]);
+  }
+  return fields;
 }
 
 nlohmann::json HeaderFields() {
@@ -139,6 +147,7 @@ nlohmann::json HeaderFields() {
           {"DriverName", "DRIVER"},
           {"State", "STATE"},
           {"URL", "URL"},
+          {"SwarmOptions", "SWARM_OPTIONS"},
           {"Swarm", "SWARM"},
           {"Error", "ERRORS"},
           {"DockerVersion", "DOCKER"},
@@ -157,9 +166,11 @@ absl::StatusOr<std::string> FormatRows(const std::vector<Row>& rows, absl::strin
                         common::Annotate(parsed.ExecuteOnStruct(HeaderFields()), "--format"));
     absl::StrAppend(&lines, header, "\n");
   }
+  const bool swarm_options = absl::StrContains(text, "SwarmOptions");
   for (const Row& row : rows) {
-    DM_ASSIGN_OR_RETURN(const std::string line,
-                        common::Annotate(parsed.ExecuteOnStruct(Fields(row)), "--format"));
+    DM_ASSIGN_OR_RETURN(
+        const std::string line,
+        common::Annotate(parsed.ExecuteOnStruct(Fields(row, swarm_options)), "--format"));
     absl::StrAppend(&lines, line, "\n");
   }
   return table ? AlignColumns(lines) : lines;

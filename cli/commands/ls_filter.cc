@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/commands/machines.h"
+#include "services/common/legacy/driver_name.h"
 #include "services/common/legacy/machine_config.h"
 
 namespace machine::cli {
@@ -52,7 +53,7 @@ absl::StatusOr<LsFilter> LsFilter::Parse(const std::vector<std::string>& conditi
       }
       filter.names_.push_back(std::move(name));
     } else if (key == "driver" || key == "swarm" || key == "state" || key == "label") {
-      filter.values_[key].push_back(value);
+      filter.values_[key].push_back(key == "driver" ? common::DriverNameHere(value) : value);
     } else {
       return absl::InvalidArgumentError(absl::StrCat("Unsupported filter key '", key, "'"));
     }

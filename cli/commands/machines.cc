@@ -18,7 +18,6 @@ using machine::v1::Machine;
 using machine::v1::Machines;
 using machine::v1::MachineState;
 
-constexpr size_t kMaxMachineName = 128;
 constexpr int kPageSize = 10'000;
 constexpr size_t kMaxThreads = 64;
 // How much longer than the provider the whole call may take.

@@ -22,7 +22,11 @@ inline constexpr absl::Duration kMaxAge = absl::Minutes(1);
 /// The same for `status`, whose only purpose is the state.
 inline constexpr absl::Duration kMaxStateAge = absl::Seconds(5);
 
-/// A name that a machine can have: letters, digits, '-' and '.', the first one a letter or digit.
+/// How many characters a machine's name can have.
+inline constexpr size_t kMaxMachineName = 128;
+
+/// A name that a machine can have: letters, digits, '-' and '.', the first one a letter or digit,
+/// not too many.
 bool IsMachineName(absl::string_view name);
 
 /// "machines/dev".

@@ -1,3 +1,4 @@
+#include <initializer_list>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,12 +12,16 @@
 namespace machine::cli {
 namespace {
 
-absl::StatusOr<std::string> Program(const CommandContext& context, absl::string_view name,
+// The first of `names` that is there.
+absl::StatusOr<std::string> Program(const CommandContext& context,
+                                    std::initializer_list<absl::string_view> names,
                                     absl::string_view purpose) {
-  std::optional<std::string> path = FindInPath(context.env, name);
-  if (path.has_value()) return *std::move(path);
-  return absl::NotFoundError(
-      absl::StrCat("You must have a copy of the ", name, " binary locally to use the ", purpose));
+  for (absl::string_view name : names) {
+    std::optional<std::string> path = FindInPath(context.env, name);
+    if (path.has_value()) return *std::move(path);
+  }
+  return absl::NotFoundError(absl::StrCat("You must have a copy of the ", *names.begin(),
+                                          " binary locally to use the ", purpose));
 }
 
 class MountCommand final : public Command {
@@ -40,12 +45,13 @@ class MountCommand final : public Command {
     DM_ASSIGN_OR_RETURN(const RemotePath source, ParseRemotePath(args.operands[0]));
     const std::string target = args.operands.size() == 2 ? args.operands[1] : source.path;
     if (args.Bool("unmount")) {
+      // Some systems have FUSE 3 by its own name only.
       DM_ASSIGN_OR_RETURN(const std::string fusermount,
-                          Program(context, "fusermount", "unmount option"));
+                          Program(context, {"fusermount", "fusermount3"}, "unmount option"));
       return RunInForeground({fusermount, "-u", "--", target});
     }
     if (!source.remote()) return absl::InvalidArgumentError("The input was malformed");
-    DM_ASSIGN_OR_RETURN(const std::string sshfs, Program(context, "sshfs", "mount feature"));
+    DM_ASSIGN_OR_RETURN(const std::string sshfs, Program(context, {"sshfs"}, "mount feature"));
     absl::StatusOr<SshAccess> access = GetPinnedSshAccess(context, source.machine);
     if (!access.ok()) return common::Annotate(access.status(), "Error loading host");
     // sshfs is connected when it returns, so the file may go then.

@@ -71,7 +71,10 @@ int RunHelp(const ProgramParts& parts, const std::vector<std::string>& names) {
 
 int RunCommand(const ProgramParts& parts, Command& command, const ParsedArgs& globals,
                const std::vector<std::string>& command_line, const std::vector<std::string>& args) {
-  const std::string storage_path = Absolute(globals.String("storage-path"));
+  // An empty path, as of a variable of a script that is not set, is no path.
+  const std::string given_path = globals.String("storage-path");
+  const std::string storage_path =
+      Absolute(given_path.empty() ? DefaultStoragePath(parts.env) : given_path);
   const std::unique_ptr<Connector> connector =
       parts.connect({.storage_path = storage_path,
                      .host = globals.String("host"),

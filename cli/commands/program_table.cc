@@ -9,11 +9,11 @@ namespace {
 
 constexpr char kHelpSummary[] = "Shows a list of commands or help for one command";
 
+}  // namespace
+
 std::string DefaultStoragePath(const Environment& env) {
   return absl::StrCat(env.Get("HOME"), "/.docker/machine");
 }
-
-}  // namespace
 
 std::vector<Flag> GlobalFlags(const Environment& env) {
   const auto flag = FlagType::kBool;

@@ -2,6 +2,7 @@
 #ifndef CLI_COMMANDS_PROGRAM_TABLE_H_
 #define CLI_COMMANDS_PROGRAM_TABLE_H_
 
+#include <string>
 #include <vector>
 
 #include "cli/args/environment.h"
@@ -9,6 +10,9 @@
 #include "cli/args/help.h"
 
 namespace machine::cli {
+
+/// Where machines are kept when nothing else is said.
+std::string DefaultStoragePath(const Environment& env);
 
 /// Flags before the command.
 std::vector<Flag> GlobalFlags(const Environment& env);

@@ -106,6 +106,12 @@ TEST_F(ProgramTest, RelativeStoragePathIsMadeAbsolute) {
   EXPECT_TRUE(absl::EndsWith(target_.storage_path, "/some/where"));
 }
 
+TEST_F(ProgramTest, EmptyStoragePathIsTheDefault) {
+  env_.Set("HOME", "/home/ada");
+  Run("-s= ls");
+  EXPECT_EQ(target_.storage_path, "/home/ada/.docker/machine");
+}
+
 // ---- ip, url, status, active
 
 TEST_F(ProgramTest, IpPrintsAddressesInTheOrderOfTheNames) {
@@ -298,12 +304,16 @@ TEST_P(LsFilterTest, Keeps) {
   web.set_driver("docker");
   web.mutable_engine()->add_labels("tier=Front");
   orchestrator_.PutMachine(web);
+  auto win = MachineOf("win", "192.0.2.4");
+  win.set_driver("hyper-v");
+  orchestrator_.PutMachine(win);
   EXPECT_EQ(Run(absl::StrCat("ls -q ", GetParam().flags)), 0) << err();
   EXPECT_EQ(out(), GetParam().names);
 }
 INSTANTIATE_TEST_SUITE_P(Filters, LsFilterTest,
                          testing::ValuesIn<FilterCase>({
                              {"Driver", "--filter driver=DOCKER", "web\n"},
+                             {"DriverByItsLaterName", "--filter driver=HyperV", "win\n"},
                              {"State", "--filter state=stopped", "dev2\n"},
                              {"NameIsARegex", "--filter name=^dev[12]$", "dev1\ndev2\n"},
                              {"Label", "--filter label=tier=front", "web\n"},

@@ -1,30 +1,43 @@
 #include "cli/output/console.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cli/output/terminal.h"
 
 namespace machine::cli {
 
-void ProcessConsole::Write(int fd, absl::string_view text) {
-  absl::MutexLock lock(&mu_);
-  while (!text.empty()) {
-    const ssize_t written = write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      ok_ = false;
-      return;
-    }
-    text.remove_prefix(static_cast<size_t>(written));
+ProcessConsole::ProcessConsole() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest number that is free, which is this one. Of no use in the direction it is for.
+    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
 }
 
-void ProcessConsole::Out(absl::string_view text) { Write(STDOUT_FILENO, text); }
+bool ProcessConsole::Write(int fd, absl::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
 
-void ProcessConsole::Err(absl::string_view text) { Write(STDERR_FILENO, text); }
+void ProcessConsole::Out(absl::string_view text) {
+  absl::MutexLock lock(&mu_);
+  if (!Write(STDOUT_FILENO, text)) ok_ = false;
+}
+
+void ProcessConsole::Err(absl::string_view text) {
+  absl::MutexLock lock(&mu_);
+  Write(STDERR_FILENO, text);
+}
 
 bool ProcessConsole::ReadLine(std::string& line) {
   line.clear();
@@ -40,6 +53,8 @@ bool ProcessConsole::ReadLine(std::string& line) {
 }
 
 bool ProcessConsole::OutIsTerminal() const { return isatty(STDOUT_FILENO) == 1; }
+
+int ProcessConsole::OutColumns() const { return SizeOfTerminal(STDOUT_FILENO).columns; }
 
 bool ProcessConsole::ok() const {
   absl::MutexLock lock(&mu_);

@@ -23,21 +23,28 @@ class Console {
   virtual bool ReadLine(std::string& line) = 0;
   /// Standard output is a terminal.
   virtual bool OutIsTerminal() const = 0;
-  /// Whether all output so far was taken, which it is not on a full disk.
+  /// Characters in a line of that terminal now.
+  virtual int OutColumns() const = 0;
+  /// Whether standard output took all so far, which it does not on a full disk.
   virtual bool ok() const = 0;
 };
 
-/// The process's own streams. Nothing is buffered.
+/// The process's own streams. Nothing is buffered. Made first thing: a stream that the process was
+/// started without, as by `>&-`, stays closed to what it reads and writes, but has its number,
+/// which the next file or connection would be given otherwise, with the output in it.
 class ProcessConsole final : public Console {
  public:
+  ProcessConsole();
+
   void Out(absl::string_view text) override;
   void Err(absl::string_view text) override;
   bool ReadLine(std::string& line) override;
   bool OutIsTerminal() const override;
+  int OutColumns() const override;
   bool ok() const override;
 
  private:
-  void Write(int fd, absl::string_view text);
+  bool Write(int fd, absl::string_view text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   mutable absl::Mutex mu_;
   bool ok_ ABSL_GUARDED_BY(mu_) = true;
@@ -50,6 +57,7 @@ class FakeConsole final : public Console {
   void Err(absl::string_view text) override;
   bool ReadLine(std::string& line) override;
   bool OutIsTerminal() const override { return terminal_; }
+  int OutColumns() const override { return columns_; }
   bool ok() const override { return true; }
 
   std::string out() const;
@@ -60,7 +68,10 @@ class FakeConsole final : public Console {
   /// Blocks until standard error has `text`.
   void AwaitErr(absl::string_view text) const;
   void set_input(std::string input) { input_ = std::move(input); }
-  void set_terminal(bool terminal) { terminal_ = terminal; }
+  void set_terminal(bool terminal, int columns = 80) {
+    terminal_ = terminal;
+    columns_ = columns;
+  }
 
  private:
   mutable absl::Mutex mu_;
@@ -68,6 +79,7 @@ class FakeConsole final : public Console {
   std::string err_ ABSL_GUARDED_BY(mu_);
   std::string input_;
   bool terminal_ = false;
+  int columns_ = 80;
 };
 
 }  // namespace machine::cli

@@ -20,8 +20,12 @@ Flag OutputFlag();
 absl::StatusOr<std::optional<DataFormat>> DataFormatOf(const ParsedArgs& args);
 
 /// `data` with a line end. Strings of YAML are in double quotes, so that none is taken for a
-/// number or a truth value. Bytes that are not UTF-8 are replaced.
+/// number or a truth value; keys are where one could be. Bytes that are not UTF-8 are replaced.
 std::string Serialize(DataFormat format, const nlohmann::ordered_json& data);
+
+/// `data` as one of many that come one after the other, perhaps without end: a line of JSON, or a
+/// document of YAML with the line that begins it.
+std::string SerializeNext(DataFormat format, const nlohmann::ordered_json& data);
 
 }  // namespace machine::cli
 

@@ -40,16 +40,15 @@ class Executor {
     if (node.kind == TemplateNode::Kind::kAction) {
       if (names.empty()) {
         text_ += internal::TemplateText(value);
-      } else {
-        variables_.emplace_back(names[0], value);
+        return absl::OkStatus();
       }
-      return absl::OkStatus();
+      return Set(node.pipeline, 0, value);
     }
     const size_t scope = variables_.size();
     if (node.kind == TemplateNode::Kind::kRange) {
       DM_RETURN_IF_ERROR(RunRange(node, value, dot));
     } else {
-      if (!names.empty()) variables_.emplace_back(names[0], value);
+      if (!names.empty()) DM_RETURN_IF_ERROR(Set(node.pipeline, 0, value));
       const bool truth = internal::IsTemplateTrue(value);
       const bool moves_dot = truth && node.kind == TemplateNode::Kind::kWith;
       DM_RETURN_IF_ERROR(Run(truth ? node.body : node.otherwise, moves_dot ? value : dot));
@@ -69,13 +68,41 @@ class Executor {
     for (const auto& item : value.items()) {
       const size_t scope = variables_.size();
       if (names.size() > 1) {
-        variables_.emplace_back(names[0], value.is_array() ? json(position) : json(item.key()));
+        const json key = value.is_array() ? json(position) : json(item.key());
+        DM_RETURN_IF_ERROR(Set(node.pipeline, 0, key));
       }
-      if (!names.empty()) variables_.emplace_back(names.back(), item.value());
+      if (!names.empty()) {
+        DM_RETURN_IF_ERROR(Set(node.pipeline, names.size() - 1, item.value()));
+      }
       DM_RETURN_IF_ERROR(Run(node.body, item.value()));
       variables_.resize(scope);
       ++position;
     }
+    return absl::OkStatus();
+  }
+
+  // The value of a variable that is in scope; null when none of that name is.
+  json* Find(const std::string& name) {
+    for (size_t i = variables_.size(); i-- > 0;) {
+      if (variables_[i].first == name) return &variables_[i].second;
+    }
+    return nullptr;
+  }
+
+  static absl::Status Undefined(const std::string& name) {
+    return absl::InvalidArgumentError(absl::StrCat("undefined variable \"$", name, "\""));
+  }
+
+  // Declares the variable at `place` in `pipeline`, or gives the one that is there another value.
+  absl::Status Set(const TemplatePipeline& pipeline, size_t place, const json& value) {
+    const std::string& name = pipeline.variables[place];
+    if (!pipeline.assigns) {
+      variables_.emplace_back(name, value);
+      return absl::OkStatus();
+    }
+    json* const variable = Find(name);
+    if (variable == nullptr) return Undefined(name);
+    *variable = value;
     return absl::OkStatus();
   }
 
@@ -108,14 +135,11 @@ class Executor {
         return operand.literal;
       case TemplateOperand::Kind::kDot:
         return Descend(dot, operand.path);
-      case TemplateOperand::Kind::kVariable:
-        for (size_t i = variables_.size(); i-- > 0;) {
-          if (variables_[i].first == operand.name) {
-            return Descend(variables_[i].second, operand.path);
-          }
-        }
-        return absl::InvalidArgumentError(
-            absl::StrCat("undefined variable \"$", operand.name, "\""));
+      case TemplateOperand::Kind::kVariable: {
+        const json* const variable = Find(operand.name);
+        if (variable == nullptr) return Undefined(operand.name);
+        return Descend(*variable, operand.path);
+      }
       case TemplateOperand::Kind::kFunction:
         return internal::CallTemplateFunction(operand.name, {});
       case TemplateOperand::Kind::kPipeline: {

@@ -138,11 +138,16 @@ std::string FormatOne(const std::string& flags, char verb, const json& value) {
   using absl::ParsedFormat;
   switch (verb) {
     case 'd':
+    case 'o':
+    case 'x':
+    case 'X':
       if (!value.is_number()) break;
-      if (const auto format = ParsedFormat<'d'>::New(absl::StrCat("%", flags, "d"))) {
+      if (const auto format = absl::ParsedFormat<absl::FormatConversionCharSet::kIntegral>::New(
+              absl::StrCat("%", flags, std::string(1, verb)))) {
         return absl::StrFormat(*format, value.get<int64_t>());
       }
       break;
+    case 'e':
     case 'f':
     case 'g':
       if (!value.is_number()) break;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -72,7 +73,7 @@ class ActionReader {
     return word;
   }
 
-  // `$a :=` or `$i, $v :=`.
+  // `$a :=`, `$a =` or `$i, $v :=`.
   absl::Status Declarations(TemplatePipeline& pipeline) {
     if (!StartsWith("$")) return absl::OkStatus();
     const absl::string_view before = rest_;
@@ -82,6 +83,7 @@ class ActionReader {
       names.push_back(Word());
       SkipBlanks();
     } while (Consume(","));
+    pipeline.assigns = StartsWith("=");
     if (Consume(":=") || Consume("=")) {
       pipeline.variables = std::move(names);
       return absl::OkStatus();
@@ -271,10 +273,13 @@ class TemplateParser {
     return absl::StripAsciiWhitespace(action);
   }
 
-  // Where "}}" stands outside of quotes.
+  // Where "}}" stands outside of quotes and comments.
   static size_t CloseOf(absl::string_view text) {
     char quote = 0;
-    for (size_t i = 0; i < text.size(); ++i) {
+    const size_t begin = text.find_first_not_of(" \t\r\n");
+    const bool comment = absl::StartsWith(text.substr(std::min(begin, text.size())), "/*");
+    const size_t comment_end = comment ? text.find("*/", begin + 2) : 0;
+    for (size_t i = comment_end; i < text.size(); ++i) {
       if (quote != 0) {
         if (quote == '"' && text[i] == '\\') {
           ++i;

@@ -29,6 +29,8 @@ struct TemplateOperand {
 struct TemplatePipeline {
   /// Variables that the pipeline declares, without '$'; two of them only in a range.
   std::vector<std::string> variables;
+  /// They are there already and get another value: `=` instead of `:=`.
+  bool assigns = false;
   /// Each a command: its first operand with arguments.
   std::vector<std::vector<TemplateOperand>> commands;
 };

@@ -1,7 +1,9 @@
 #include "cli/output/progress.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
@@ -10,9 +12,42 @@ namespace machine::cli {
 namespace {
 
 constexpr absl::string_view kFrames = "|/-\\";
-constexpr size_t kMaxStatus = 60;
 // To the start of the line, and clear it.
 constexpr absl::string_view kClear = "\r\x1b[K";
+
+// What a program prints to move the cursor would leave the last line in pieces.
+std::string WithoutControls(absl::string_view text) {
+  std::string plain(text);
+  for (char& c : plain) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  return plain;
+}
+
+// Its first `count` characters of UTF-8.
+absl::string_view FirstCharacters(absl::string_view text, size_t count) {
+  size_t end = 0;
+  while (end < text.size() && count > 0) {
+    ++end;
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+    --count;
+  }
+  return text.substr(0, end);
+}
+
+// "7s", "1m35s", "2h0m3s".
+std::string TimeText(absl::Duration time) {
+  const absl::Duration seconds = absl::Trunc(time, absl::Seconds(1));
+  return seconds == absl::ZeroDuration() ? "0s" : absl::FormatDuration(seconds);
+}
+
+// One line of a terminal, however narrow: of one that wraps, only the last part could be cleared.
+std::string SpinnerLine(char frame, absl::string_view status, absl::Duration time, int columns) {
+  const std::string end = absl::StrCat(" ", TimeText(time));
+  const size_t taken = end.size() + 3;  // The frame, a blank, and the last column.
+  const size_t room = std::max<size_t>(static_cast<size_t>(std::max(columns, 0)), taken) - taken;
+  return absl::StrCat(std::string(1, frame), " ", FirstCharacters(status, room), end);
+}
 
 }  // namespace
 
@@ -42,7 +77,7 @@ void Progress::Add(size_t lane, Line line) {
 
 void Progress::Status(size_t lane, absl::string_view status) {
   absl::MutexLock lock(&mu_);
-  lanes_[lane].status = std::string(status.substr(0, kMaxStatus));
+  lanes_[lane].status = WithoutControls(status);
 }
 
 void Progress::Finish(size_t lane) {
@@ -81,9 +116,9 @@ void Progress::Spin() {
   mu_.AwaitWithTimeout(absl::Condition(&stop_), options_.spinner_after);
   for (size_t frame = 0; !stop_; ++frame) {
     if (in_turn_ < lanes_.size() && !lanes_[in_turn_].status.empty()) {
-      console_.Out(absl::StrFormat("%s%c %s %ds", kClear, kFrames[frame % kFrames.size()],
-                                   lanes_[in_turn_].status,
-                                   absl::ToInt64Seconds(absl::Now() - start_)));
+      console_.Out(
+          absl::StrCat(kClear, SpinnerLine(kFrames[frame % kFrames.size()], lanes_[in_turn_].status,
+                                           absl::Now() - start_, console_.OutColumns())));
       spinner_shown_ = true;
     }
     mu_.AwaitWithTimeout(absl::Condition(&stop_), options_.spinner_interval);

@@ -75,5 +75,17 @@ TEST(ProgressTest, SpinnerOnATerminalShowsTheStepAndClearsItself) {
   EXPECT_TRUE(absl::EndsWith(out, "\r\x1b[K") || absl::EndsWith(out, "a line\n")) << out;
 }
 
+TEST(ProgressTest, SpinnerStaysOnOneLineOfItsTerminal) {
+  FakeConsole console;
+  console.set_terminal(true, /*columns=*/20);
+  Progress progress(console, 1, {absl::ZeroDuration(), absl::Milliseconds(1)});
+  progress.Status(0, "häuser\x1b[1m\r\n of many floors");
+  // 19 of its 20 columns, whole characters, nothing that moves the cursor.
+  console.AwaitOut(" häuser [1m   o ");
+  progress.Status(0, "short");
+  console.AwaitOut(" short ");
+  EXPECT_FALSE(absl::StrContains(console.out(), "of"));
+}
+
 }  // namespace
 }  // namespace machine::cli

@@ -30,6 +30,8 @@ namespace fs = std::filesystem;
 
 constexpr absl::string_view kCases = CASES;
 constexpr char kToyDriver[] = "tests/golden/machine-driver-toy";
+constexpr char kHyperVDriver[] = "drivers/hyper-v/machine-driver-hyper-v";
+constexpr char kPressTab[] = "tests/golden/press_tab.zsh";
 
 bool update = false;
 
@@ -56,6 +58,8 @@ class Stage {
                   {"STORE", world_.storage()},
                   {"WORK", world_.Path("work")},
                   {"PREFIX", world_.Path("prefix")},
+                  {"HYPERV", fs::absolute(kHyperVDriver).string()},
+                  {"TAB", fs::absolute(kPressTab).string()},
                   {"HOMEDIR", world_.Path("home")}};
     // The engine of the end-to-end tests' hosts; see tests/hosts.
     if (const char* const bed = std::getenv("MACHINE_BED_DOCKER_HOST"); bed != nullptr) {

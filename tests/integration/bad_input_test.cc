@@ -124,6 +124,23 @@ INSTANTIATE_TEST_SUITE_P(
          "create --engine-storage-driver=aufs -d none --url=tcp://127.0.0.1:1 x",
          "Error creating machine: the storage driver aufs no longer exists in the engine; leave "
          "--engine-storage-driver out, or use overlay2"},
+        {"LabelWithoutAValue", "create --engine-label=front -d none --url=tcp://127.0.0.1:1 x",
+         "Error creating machine: the label \"front\" (--engine-label) is not KEY=VALUE"},
+        {"VariableOfTheEngineWithoutAName",
+         "create --engine-env==x -d none --url=tcp://127.0.0.1:1 x",
+         "Error creating machine: the variable \"=x\" (--engine-env) is not NAME=VALUE"},
+        {"MirrorThatIsNoUrl",
+         "create --engine-registry-mirror=m.lan -d none --url=tcp://127.0.0.1:1 x",
+         "Error creating machine: the mirror \"m.lan\" (--engine-registry-mirror) is no http:// or "
+         "https:// URL"},
+        {"NameOfTheCertificateThatIsAUrl",
+         "create --tls-san=https://dev.lan/ -d none --url=tcp://127.0.0.1:1 x",
+         "Error creating machine: \"https://dev.lan/\" (--tls-san) is neither a name nor an "
+         "address"},
+        {"NameThatIsTooLong",
+         absl::StrCat("create -d none --url=tcp://127.0.0.1:1 ", std::string(129, 'a')),
+         "Error creating machine: Invalid hostname specified. It has 129 characters, 128 are "
+         "possible"},
         {"OnFailureThatIsNeither", "create -d none --url=tcp://127.0.0.1:1 --on-failure=explode x",
          "invalid value \"explode\" for --on-failure: keep or rollback"},
         {"SshTimeoutWithoutAUnit", "create -d none --url=tcp://127.0.0.1:1 --ssh-timeout=5 x",

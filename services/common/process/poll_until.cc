@@ -1,14 +1,13 @@
 #include "services/common/process/poll_until.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 
 #include "absl/time/clock.h"
 #include "services/common/clock/clock.h"
+#include "services/common/process/broken_pipe.h"
 
 namespace machine::common {
 
@@ -34,26 +33,8 @@ absl::Status PollUntil(absl::Span<pollfd> fds, absl::Time deadline) {
 }
 
 ssize_t WriteQuietly(int fd, absl::string_view bytes) {
-  sigset_t pipe_signal;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  sigset_t pending;
-  sigpending(&pending);
-  const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
-  sigset_t before;
-  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-  const ssize_t written = write(fd, bytes.data(), bytes.size());
-  const int error = errno;
-  if (written < 0 && error == EPIPE && !was_pending) {
-    // Taken here, while it is blocked: it is raised for this thread, and only because of this
-    // write.
-    const timespec now = {};
-    while (sigtimedwait(&pipe_signal, nullptr, &now) < 0 && errno == EINTR) {
-    }
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  errno = error;
-  return written;
+  const BrokenPipeGuard guard;
+  return write(fd, bytes.data(), bytes.size());
 }
 
 }  // namespace machine::common

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/common/legacy/driver_name.h"
 #include "services/common/rpc/server_reactors.h"
 #include "services/common/status/status.h"
 
@@ -10,10 +11,6 @@ namespace machine::orchestrator {
 namespace {
 
 constexpr size_t kDefaultPage = 100;
-
-// What a driver is called here, by the name that some releases of the original had for it. Who
-// makes a machine asks for the driver first and goes on with the name of the answer.
-std::string NameHere(const std::string& name) { return name == "hyperv" ? "hyper-v" : name; }
 
 void Fill(absl::string_view name, const DriverConnection& driver, machine::v1::DriverInfo& info) {
   info.set_name(std::string(name));
@@ -56,7 +53,8 @@ grpc::ServerUnaryReactor* DriversService::GetDriver(grpc::CallbackServerContext*
                                                     const machine::v1::GetDriverRequest* request,
                                                     machine::v1::DriverInfo* response) {
   auto call = common::UnaryCall::Create();
-  const std::string name = NameHere(request->name());
+  // Who makes a machine asks for the driver first and goes on with the name of the answer.
+  const std::string name = common::DriverNameHere(request->name());
   drivers_.GetDriver(
       name, [this, call, name, response](absl::StatusOr<std::shared_ptr<DriverConnection>> driver) {
         if (driver.ok()) {

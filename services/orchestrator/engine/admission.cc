@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/empty.pb.h"
 #include "services/common/crypto/keys.h"
@@ -68,7 +69,31 @@ OperationRecord NewOperation(const EngineParts& parts, const Verb& verb,
   return operation;
 }
 
+// What the provisioner would refuse, too, but only on a host that has been made by then.
 absl::Status CheckEngineOptions(const machine::v1::EngineOptions& engine) {
+  const auto is_pair = [](absl::string_view text) {
+    const size_t equals = text.find('=');
+    return equals != 0 && equals != absl::string_view::npos;
+  };
+  for (const std::string& label : engine.labels()) {
+    if (is_pair(label)) continue;
+    return common::InvalidField(
+        "machine.engine.labels",
+        absl::StrCat("the label \"", label, "\" (--engine-label) is not KEY=VALUE"));
+  }
+  for (const std::string& variable : engine.env()) {
+    if (is_pair(variable)) continue;
+    return common::InvalidField(
+        "machine.engine.env",
+        absl::StrCat("the variable \"", variable, "\" (--engine-env) is not NAME=VALUE"));
+  }
+  for (const std::string& mirror : engine.registry_mirrors()) {
+    if (absl::StartsWith(mirror, "http://") || absl::StartsWith(mirror, "https://")) continue;
+    return common::InvalidField("machine.engine.registry_mirrors",
+                                absl::StrCat("the mirror \"", mirror,
+                                             "\" (--engine-registry-mirror) is no http:// or "
+                                             "https:// URL"));
+  }
   for (const absl::string_view gone : {"aufs", "overlay", "devicemapper"}) {
     if (engine.storage_driver() == gone) {
       return common::InvalidField(
@@ -82,6 +107,16 @@ absl::Status CheckEngineOptions(const machine::v1::EngineOptions& engine) {
 }
 
 absl::Status CheckAuthOptions(const machine::v1::AuthOptions& auth) {
+  for (const std::string& name : auth.server_cert_sans()) {
+    const bool plausible =
+        !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+          return absl::ascii_isalnum(c) || absl::StrContains("-._:*", static_cast<char>(c));
+        });
+    if (plausible) continue;
+    return common::InvalidField(
+        "machine.auth.server_cert_sans",
+        absl::StrCat("\"", name, "\" (--tls-san) is neither a name nor an address"));
+  }
   if (!auth.has_server_cert_lifetime()) return absl::OkStatus();
   const absl::Duration lifetime = absl::Seconds(auth.server_cert_lifetime().seconds());
   if (lifetime >= kShortestServerLifetime && lifetime <= kServerLifetime) return absl::OkStatus();
