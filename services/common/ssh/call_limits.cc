@@ -33,7 +33,7 @@ absl::Duration WaitSlice(const CallLimits& limits) {
 
 std::string SecondsText(absl::Duration duration) {
   const double seconds = absl::ToDoubleSeconds(duration);
-  return absl::StrFormat(seconds < 10 ? "%.1f s" : "%.0f s", seconds);
+  return seconds < 10 ? absl::StrFormat("%.1f s", seconds) : absl::StrFormat("%.0f s", seconds);
 }
 
 absl::Status Unreachable(absl::string_view message) {
