@@ -4,14 +4,15 @@
 #
 # $MACHINE_KUBERNETES is the folder of tools.sh; without it the test is skipped.
 set -euo pipefail
-cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+self=$(readlink -f "${BASH_SOURCE[0]}")
+cd "$(dirname "$self")"
 tools=${MACHINE_KUBERNETES:-/nonexistent}
 for program in kubectl etcd kube-apiserver; do
   [ -x "$tools/$program" ] || { echo "skipped: needs $program (deploy/kubernetes/tools.sh)"; exit 0; }
 done
 # In a network of its own every port is free.
 if [ -z "${IN_OWN_NETWORK:-}" ]; then
-  IN_OWN_NETWORK=1 exec unshare --net "./$(basename "${BASH_SOURCE[0]}")"
+  IN_OWN_NETWORK=1 exec unshare --net "$self"
 fi
 ip link set lo up
 work=$(mktemp -d)

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "drivers/sdk/host_port.h"
 
 namespace machine::driver::docker {
 namespace {
@@ -40,6 +41,7 @@ absl::Status SplitAuthority(absl::string_view text, Endpoint& endpoint) {
     if (port.empty()) return absl::InvalidArgumentError("no port after the colon");
   }
   if (host.empty()) return absl::InvalidArgumentError("no host");
+  if (const absl::Status status = CheckHost(host); !status.ok()) return status;
   endpoint.host = std::string(host);
   endpoint.port = kDefaultPort;
   if (port.empty()) return absl::OkStatus();
